@@ -1,0 +1,1 @@
+"""Pictures of networks, edges, formulas and training."""

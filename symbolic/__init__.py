@@ -1,0 +1,1 @@
+"""From data or a network to formulas, and back."""
