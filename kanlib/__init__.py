@@ -1,6 +1,7 @@
 """kanlib: Kolmogorov-Arnold networks that end in a formula.
 
-Networks live here, formulas in `kanlib.symbolic`, pictures in `kanlib.plots`. Public names are imported on first use.
+Networks live here, formulas in `kanlib.symbolic`, pictures in `kanlib.plots`.
+Public names are imported on first use.
 """
 
 from __future__ import annotations
@@ -46,7 +47,25 @@ _HOME = {
     "DataWarning": "errors",
 }
 
-__all__ = ["__version__", *_HOME]
+__all__ = [
+    "KAN",
+    "DataWarning",
+    "FitResult",
+    "FormulaError",
+    "InputError",
+    "InputTypeError",
+    "KANClassifier",
+    "KANLayer",
+    "KANRegressor",
+    "KanlibError",
+    "KanlibWarning",
+    "StorageError",
+    "__version__",
+    "fit",
+    "load",
+    "prune",
+    "save",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -58,4 +77,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

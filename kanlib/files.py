@@ -11,7 +11,7 @@ from .errors import StorageError
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes | str) -> Path:
-    """Write `data` to `path` through a temporary file in the same folder, flushed to disk, then renamed over it.
+    """Write `data` to a temporary file in the folder of `path`, flush it to disk, then rename it to `path`.
 
     A link is followed, an existing file keeps its permissions, text is written as UTF-8.
 
@@ -29,7 +29,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | str) -> Path:
     Raises
     ------
     StorageError
-        If `path` is a folder, or its folder is missing or cannot be written. An old file is then still there, unchanged.
+        If `path` is a folder, or its folder is missing or cannot be written. An old file stays unchanged.
 
     Examples
     --------
@@ -67,16 +67,13 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     """Raise StorageError when a file cannot be written at `path`, before any work is spent on its content."""
     path = Path(path)
     target = path.resolve()
+    folder = path.parent
     if target.is_dir():
         raise StorageError(f"{path} is a folder; expected the path of a file. Add a file name to it.")
     if not target.parent.is_dir():
-        raise StorageError(
-            f"{path} cannot be written: the folder {path.parent} does not exist. Create it first."
-        )
+        raise StorageError(f"{path} cannot be written: there is no folder {folder}. Create it first.")
     if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise StorageError(
-            f"{path} cannot be written: no permission in {path.parent}. Choose another folder."
-        )
+        raise StorageError(f"{path} cannot be written: no permission in {folder}. Choose another folder.")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,0 +1,31 @@
+"""Every example in a docstring runs.
+
+Modules are imported as kanlib.x, kanlib.symbolic.x and kanlib.plots.x, which pytest's --doctest-modules does not do:
+it would import the folders symbolic/ and plots/ under their bare names.
+"""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+PACKAGES = ("kanlib", "kanlib.symbolic", "kanlib.plots")
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+def module_names() -> list[str]:
+    names = set(PACKAGES)
+    for package in PACKAGES:
+        path = importlib.import_module(package).__path__
+        # Only the files of this package: an installed copy has symbolic and plots inside kanlib, a checkout beside.
+        names |= {info.name for info in pkgutil.iter_modules(path, f"{package}.")}
+    return sorted(names - {"kanlib.__main__"})
+
+
+@pytest.mark.parametrize("name", module_names())
+def test_examples_of(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    result = doctest.testmod(importlib.import_module(name), optionflags=FLAGS)
+    assert result.failed == 0, capsys.readouterr().out
