@@ -1,4 +1,4 @@
-"""What every test shares: a headless backend, one thread, a seeded generator, and a guard on stray imports."""
+"""What every test shares: a headless backend, one thread, a seeded generator, a guard on stray imports."""
 
 from __future__ import annotations
 

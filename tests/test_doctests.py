@@ -1,7 +1,7 @@
 """Every example in a docstring runs.
 
-Modules are imported as kanlib.x, kanlib.symbolic.x and kanlib.plots.x, which pytest's --doctest-modules does not do:
-it would import the folders symbolic/ and plots/ under their bare names.
+Modules are imported as kanlib.x, kanlib.symbolic.x and kanlib.plots.x. pytest's --doctest-modules does not
+do that: it would import the folders symbolic/ and plots/ under their bare names.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def module_names() -> list[str]:
     names = set(PACKAGES)
     for package in PACKAGES:
         path = importlib.import_module(package).__path__
-        # Only the files of this package: an installed copy has symbolic and plots inside kanlib, a checkout beside.
+        # Not walk_packages: symbolic and plots lie inside kanlib once installed, beside it in a checkout.
         names |= {info.name for info in pkgutil.iter_modules(path, f"{package}.")}
     return sorted(names - {"kanlib.__main__"})
 
