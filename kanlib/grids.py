@@ -1,0 +1,131 @@
+"""Grids that follow the data: update their range in place, or refine them into a new network."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from .errors import InputError
+from .layer import KANLayer
+from .network import KAN, combine, per_layer
+from .splines import curves, data_range, fit_coefficients, quantile_grid, uniform_grid
+from .splines import refine as refine_splines
+
+
+@torch.no_grad()
+def update_grid(model: KAN, x: Tensor, *, margin: float = 0.01) -> None:
+    """Fit every grid to the values its inputs take on data, and refit the curves to what they were.
+
+    Uniform grids span the range of the data, free knots follow their quantiles. Layers are done in order, each on the
+    activations of the network so far updated. Everything happens in place: Parameters keep their identity, so an
+    optimizer keeps working (its running averages refer to the old basis, though).
+
+    Parameters
+    ----------
+    model : KAN
+    x : Tensor, shape (..., in_features)
+        At least one row, all finite.
+    margin : float
+        Fraction of the range added on either side.
+
+    Raises
+    ------
+    InputError
+        When there are no rows or a value is not finite.
+
+    Examples
+    --------
+    >>> model = KAN([1, 1])
+    >>> update_grid(model, torch.tensor([[0.0], [10.0]]), margin=0.0)
+    >>> model.layers[0].grid[0, [0, -1]]
+    tensor([ 0., 10.])
+    """
+    h = model.select(x)
+    for number, width in enumerate(model.widths[1:]):
+        layer = model.layers[number]
+        update_layer_grid(layer, h, margin=margin)
+        h = combine(layer(h), width)
+
+
+@torch.no_grad()
+def update_layer_grid(layer: KANLayer, x: Tensor, *, margin: float = 0.01) -> None:
+    """`update_grid` for a single layer."""
+    x = layer._checked(x).reshape(-1, layer.in_features)
+    if not len(x) or not bool(x.isfinite().all()):
+        raise InputError(
+            f"update_grid got {len(x)} rows, of which some hold NaN or infinity or which are none; expected finite "
+            "values. Remove those rows first."
+        )
+    if layer.knots == "uniform":
+        grid = uniform_grid(*data_range(x, margin), layer.grid_size)
+    else:
+        grid = quantile_grid(x, layer.grid_size, margin=margin)
+    layer.coefficients.copy_(_refit(layer, grid))
+    layer.grid.copy_(grid)
+
+
+def refine(model: KAN, grid_size: int | Sequence[int]) -> KAN:
+    """A new network of another grid size that computes the same; the given one stays as it is.
+
+    Exact to rounding where a uniform grid is cut into whole parts (knot insertion); least squares otherwise.
+
+    Parameters
+    ----------
+    model : KAN
+    grid_size : int or sequence of int
+        New number of cells, one for all layers or one for each.
+
+    Examples
+    --------
+    >>> model, x = KAN([2, 3, 1], dtype=torch.float64), torch.rand(20, 2, dtype=torch.float64)
+    >>> bool(torch.allclose(refine(model, 15)(x), model(x), rtol=0, atol=1e-12))
+    True
+    """
+    fine = copy.deepcopy(model)
+    for number, size in enumerate(per_layer("grid_size", grid_size, len(model.layers))):
+        fine.layers[number] = refine_layer(model.layers[number], size)
+    return fine
+
+
+@torch.no_grad()
+def refine_layer(layer: KANLayer, grid_size: int) -> KANLayer:
+    """`refine` for a single layer."""
+    if grid_size < 1:
+        raise InputError(f"refine got grid_size {grid_size}; expected a whole number of at least 1.")
+    fine = copy.deepcopy(layer)
+    if grid_size == layer.grid_size:
+        return fine
+    uniform = layer.knots == "uniform"
+    if uniform and grid_size % layer.grid_size == 0:
+        # In float64: rounding then happens once, in the new coefficients.
+        factor = grid_size // layer.grid_size
+        coefficients, grid = refine_splines(layer.coefficients.double(), layer.grid.double(), layer.degree, factor)
+    else:
+        if uniform:
+            grid = uniform_grid(layer.grid[:, 0], layer.grid[:, -1], grid_size)
+        else:  # new breakpoints along the curve of the old ones: cells stay dense where they were
+            place = torch.linspace(0, layer.grid_size, grid_size + 1, dtype=torch.float64).to(layer.grid.device)
+            below = place.floor().long().clamp(max=layer.grid_size - 1)
+            grid = torch.lerp(layer.grid[:, below], layer.grid[:, below + 1], (place - below).to(layer.grid.dtype))
+        coefficients = _refit(layer, grid)
+    learns = layer.coefficients.requires_grad
+    fine.coefficients = torch.nn.Parameter(coefficients.to(layer.coefficients), requires_grad=learns)
+    fine.grid = grid.to(layer.grid)
+    return fine
+
+
+def _refit(layer: KANLayer, grid: Tensor) -> Tensor:
+    """Coefficients on another grid of the layer's curves, by least squares on points spread over its cells."""
+    grid, old = grid.double(), layer.grid.double()
+    share = torch.linspace(0, 1, 4 * (layer.degree + 1) + 1, dtype=grid.dtype, device=grid.device)[:-1]
+    points = torch.lerp(grid[:, :-1, None], grid[:, 1:, None], share).flatten(1)  # (in, G * per cell)
+    points = torch.cat([points, grid[:, -1:]], dim=1).T
+    uniform = layer.knots == "uniform"
+    values = curves(
+        points, old, layer.coefficients.double(), layer.degree, extrapolate=layer.extrapolate, uniform=uniform
+    )
+    solved = fit_coefficients(points, values, grid, layer.degree, extrapolate=layer.extrapolate, uniform=uniform)
+    return solved.to(layer.coefficients.dtype)

@@ -1,0 +1,364 @@
+"""One layer of a Kolmogorov-Arnold network: a learnable function of one variable on every edge, summed at the nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from .base_functions import BASE_FUNCTIONS
+from .errors import InputError, InputTypeError
+from .initialization import INIT_RULES
+from .primitives import PRIMITIVES
+from .splines import Extrapolate, check_spline, local_basis, spread, uniform_grid
+
+_DEFAULT_CONSTANTS = (1.0, 0.0, 1.0, 0.0, 1.0)
+
+
+class KANLayer(nn.Module):
+    """A layer whose edge (i, j) carries w_ji * base(x_i) + sum_m c_jim B_m(x_i), summed over i, plus a bias.
+
+    Single edges can be masked (they give zero) or fixed to a named primitive c * f(a*x + b) + d.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+    grid_size : int
+        Number of grid cells G.
+    degree : int
+        Degree k of the splines, 0 to 5.
+    grid_range : (float, float)
+        The range the grid covers at first; `kanlib.grids.update_grid` fits it to data.
+    base : {"silu", "identity", "tanh", "sin", "softplus"} or None
+    knots : {"uniform", "free"}
+        Whether grids keep cells of equal width (closed form, fast) or may have any breakpoints.
+    extrapolate : {"linear", "constant", "zero"}
+        What splines do outside the grid.
+    init : {"power_law", "zero_spline", "lecun", "xavier"}
+    generator : torch.Generator, optional
+        Source of the random first weights; with none, a generator with seed 0: the same layer every time.
+    device, dtype
+        As for any module; dtype defaults to torch.get_default_dtype().
+
+    Attributes
+    ----------
+    coefficients : Parameter, shape (out, in, G + k)
+    base_weight : Parameter, shape (out, in), or None without a base
+    bias : Parameter, shape (out,)
+    edge_constants : Parameter, shape (out, in, 5)
+        Constants [a, b, c, d, p] of fixed edges; unused by the others.
+    grid : buffer, shape (in, G + 1)
+    mask : buffer of bool, shape (out, in)
+    primitive_index : buffer of int64, shape (out, in)
+        Position in PRIMITIVES, -1 for a spline edge. A state_dict holds names instead, so the table may grow.
+
+    Examples
+    --------
+    >>> layer = KANLayer(3, 2)
+    >>> layer(torch.zeros(10, 3)).shape
+    torch.Size([10, 2])
+
+    Sources: arXiv 2404.19756 (KAN), arXiv 2509.03417 (the power law of the first weights).
+    """
+
+    grid: Tensor
+    mask: Tensor
+    primitive_index: Tensor
+    base_weight: nn.Parameter | None
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        grid_size: int = 5,
+        degree: int = 3,
+        *,
+        grid_range: tuple[float, float] = (-1.0, 1.0),
+        base: str | None = "silu",
+        knots: Literal["uniform", "free"] = "uniform",
+        extrapolate: Extrapolate = "linear",
+        init: str = "power_law",
+        generator: torch.Generator | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        if in_features < 1 or out_features < 1:
+            raise InputError(f"KANLayer got {in_features} inputs and {out_features} outputs; expected at least 1 each.")
+        _choice("base", base, (*BASE_FUNCTIONS, None))
+        _choice("knots", knots, ("uniform", "free"))
+        _choice("init", init, tuple(INIT_RULES))
+        self.in_features, self.out_features = in_features, out_features
+        self.degree, self.base, self.knots, self.extrapolate = degree, base, knots, extrapolate
+        self.init = init
+        like: dict[str, Any] = {"device": device, "dtype": dtype or torch.get_default_dtype()}
+        grid = uniform_grid(*grid_range, grid_size, in_features=in_features, **like)
+        check_spline(grid, degree, extrapolate)
+        self.register_buffer("grid", grid)
+        self.register_buffer("mask", torch.ones(out_features, in_features, dtype=torch.bool, device=device))
+        index = torch.full((out_features, in_features), -1, dtype=torch.int64, device=device)
+        self.register_buffer("primitive_index", index, persistent=False)
+        self._fixed: dict[tuple[int, int], str] = {}
+        self.coefficients = nn.Parameter(torch.empty(out_features, in_features, grid_size + degree, **like))
+        self.base_weight = nn.Parameter(torch.empty(out_features, in_features, **like)) if base else None
+        self.bias = nn.Parameter(torch.zeros(out_features, **like))
+        constants = torch.tensor(_DEFAULT_CONSTANTS, **like)
+        self.edge_constants = nn.Parameter(constants.repeat(out_features, in_features, 1))
+        self.reset_parameters(generator)
+
+    @torch.no_grad()
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draw new spline coefficients and base weights by the layer's init rule; the bias becomes zero."""
+        generator = generator or torch.Generator().manual_seed(0)
+        sigmas = INIT_RULES[self.init](self.in_features, self.out_features, self.coefficients.shape[2])
+        for parameter, sigma in zip((self.coefficients, self.base_weight), sigmas, strict=True):
+            if parameter is not None:
+                # Drawn where the generator lives, so that the first weights do not depend on the layer's device.
+                noise = torch.randn(
+                    parameter.shape, generator=generator, device=generator.device, dtype=parameter.dtype
+                )
+                parameter.copy_(noise * sigma)
+        self.bias.zero_()
+
+    @property
+    def grid_size(self) -> int:
+        """Number of grid cells G."""
+        return self.grid.shape[1] - 1
+
+    # ------------------------------------------------------------------ evaluation
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Node sums.
+
+        Parameters
+        ----------
+        x : Tensor, shape (..., in_features), the layer's dtype
+
+        Returns
+        -------
+        Tensor, shape (..., out_features)
+
+        Raises
+        ------
+        InputError
+            When the last dimension is not in_features.
+        InputTypeError
+            When x is no tensor of the layer's dtype.
+        """
+        x = self._checked(x)
+        y = nn.functional.linear(self._features(x, 0).flatten(-2), self.weights().flatten(1), self.bias)
+        return y + self._fixed_sums(x) if self._fixed else y
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the weights multiply: [base(x), B_0(x), B_1(x), ...] for every input.
+
+        Returns
+        -------
+        Tensor, shape (..., in_features, F), F = 1 + G + k, or G + k without a base
+
+        Examples
+        --------
+        >>> layer, x = KANLayer(2, 1), torch.zeros(4, 2)
+        >>> y = torch.einsum("bif,oif->bo", layer.features(x), layer.weights()) + layer.bias
+        >>> bool(torch.allclose(y, layer(x)))
+        True
+        """
+        return self._features(self._checked(x), 0)
+
+    def feature_derivatives(self, x: Tensor) -> Tensor:
+        """Derivative of `features` with respect to the input they belong to; same shape."""
+        return self._features(self._checked(x), 1)
+
+    def _features(self, x: Tensor, derivative: int) -> Tensor:
+        cell, values = local_basis(
+            x,
+            self.grid,
+            self.degree,
+            derivative=derivative,
+            extrapolate=self.extrapolate,
+            uniform=self.knots == "uniform",
+        )
+        size = self.grid_size + self.degree
+        if self.base is None:
+            return spread(cell, values, size)
+        limit = torch.finfo(x.dtype).max ** 0.5
+        base = BASE_FUNCTIONS[self.base]
+        value = (base.derivative if derivative else base.function)(x.clamp(-limit, limit))
+        return torch.cat([value.unsqueeze(-1), spread(cell, values, size)], dim=-1)
+
+    def weights(self) -> Tensor:
+        """Weights of the features, zero for masked and for fixed edges; shape (out, in, F), in the graph."""
+        weights = self.coefficients
+        if self.base_weight is not None:
+            weights = torch.cat([self.base_weight.unsqueeze(-1), weights], dim=-1)
+        return weights * self.spline_mask().unsqueeze(-1)
+
+    @torch.no_grad()
+    def set_weights(self, weights: Tensor) -> None:
+        """Copy weights (out, in, F) into the parameters in place; masked and fixed edges keep what they have."""
+        expected = (*self.mask.shape, self.coefficients.shape[2] + (self.base_weight is not None))
+        if tuple(weights.shape) != expected:
+            raise InputError(
+                f"set_weights got shape {tuple(weights.shape)}; expected {expected}, as weights() returns."
+            )
+        active = self.spline_mask()
+        if self.base_weight is not None:
+            self.base_weight.copy_(torch.where(active, weights[..., 0], self.base_weight))
+            weights = weights[..., 1:]
+        self.coefficients.copy_(torch.where(active.unsqueeze(-1), weights, self.coefficients))
+
+    def spline_mask(self) -> Tensor:
+        """Which edges are neither masked nor fixed; bool, shape (out, in)."""
+        return self.mask & (self.primitive_index < 0) if self._fixed else self.mask
+
+    def edges(self, x: Tensor) -> Tensor:
+        """Value of every edge, fixed ones included and masked ones zero; meant for pictures and scores.
+
+        Returns
+        -------
+        Tensor, shape (..., out_features, in_features)
+            Their sum over the last dimension plus the bias is the layer's output.
+        """
+        x = self._checked(x)
+        values = torch.einsum("...if,oif->...oi", self._features(x, 0), self.weights())
+        if self._fixed:
+            outputs, inputs, fixed = self._fixed_values(x)
+            values = values.index_put((..., outputs, inputs), fixed)
+        return values
+
+    def edge(self, x: Tensor, i: int, j: int) -> Tensor:
+        """Value of the edge from input i to output j at points x of any shape."""
+        i, j = self._edge(i, j)
+        columns = x.unsqueeze(-1).expand(*x.shape, self.in_features)
+        return self.edges(columns)[..., j, i]
+
+    def out_of_grid_fraction(self, x: Tensor) -> Tensor:
+        """Share of the points that lie outside the grid, for every input; shape (in_features,)."""
+        x = self._checked(x).detach().flatten(0, -2) if x.ndim > 1 else self._checked(x).detach()[None]
+        outside = (x < self.grid[:, 0]) | (x > self.grid[:, -1])
+        return outside.to(self.grid.dtype).sum(0) / max(len(x), 1)
+
+    # ------------------------------------------------------------------ edges that are fixed or masked
+
+    @torch.no_grad()
+    def fix_edge(self, i: int, j: int, name: str, constants: Sequence[float] = _DEFAULT_CONSTANTS) -> None:
+        """Fix the edge from input i to output j to c * f(a*x + b) + d, f the primitive of that name.
+
+        Parameters
+        ----------
+        i, j : int
+        name : str
+            A key of `kanlib.primitives.PRIMITIVES`.
+        constants : five numbers a, b, c, d, p
+            They go into `edge_constants` and can be trained; p is the exponent of "power".
+
+        Examples
+        --------
+        >>> layer = KANLayer(1, 1)
+        >>> layer.fix_edge(0, 0, "square", (1, 0, 2, 0, 1))
+        >>> layer(torch.tensor([[3.0]]))
+        tensor([[18.]], grad_fn=<AddBackward0>)
+        """
+        i, j = self._edge(i, j)
+        _choice("primitive", name, tuple(PRIMITIVES))
+        if len(constants) != 5:
+            raise InputError(f"fix_edge got {len(constants)} constants; expected five: a, b, c, d, p.")
+        self.edge_constants[j, i] = torch.as_tensor(constants).to(self.edge_constants)
+        self._set_fixed({**self._fixed, (i, j): name})
+
+    def free_edge(self, i: int, j: int) -> None:
+        """Make a fixed or masked edge a spline again, with the coefficients it had."""
+        i, j = self._edge(i, j)
+        self._set_fixed({edge: name for edge, name in self._fixed.items() if edge != (i, j)})
+        self.mask[j, i] = True
+
+    def mask_edge(self, i: int, j: int) -> None:
+        """Take the edge from input i to output j out: it gives zero from now on."""
+        i, j = self._edge(i, j)
+        self.mask[j, i] = False
+
+    def fixed_edges(self) -> dict[tuple[int, int], str]:
+        """Names of the primitives of the fixed edges, by (input, output)."""
+        return dict(self._fixed)
+
+    def _set_fixed(self, fixed: dict[tuple[int, int], str]) -> None:
+        self._fixed = dict(sorted(fixed.items()))
+        self.primitive_index.fill_(-1)
+        for (i, j), name in self._fixed.items():
+            self.primitive_index[j, i] = list(PRIMITIVES).index(name)
+
+    def _fixed_values(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Outputs and inputs of the fixed edges, and their values (..., edges), one call for each primitive."""
+        edges = sorted(self._fixed, key=self._fixed.__getitem__)  # edges of one primitive side by side
+        inputs = torch.tensor([i for i, _ in edges], device=x.device)
+        outputs = torch.tensor([j for _, j in edges], device=x.device)
+        a, b, c, d, p = (self.edge_constants[outputs, inputs] * 1.0).unbind(-1)
+        u = x[..., inputs] * a + b
+        names = [self._fixed[edge] for edge in edges]
+        parts, start = [], 0
+        for name in dict.fromkeys(names):
+            group = slice(start, start + names.count(name))
+            parts.append(PRIMITIVES[name](u[..., group], p[group]))
+            start = group.stop
+        values = torch.cat(parts, dim=-1) * c + d
+        # An edge outside its domain gives NaN, a masked one zero.
+        return outputs, inputs, values.masked_fill(~self.mask[outputs, inputs], 0.0)
+
+    def _fixed_sums(self, x: Tensor) -> Tensor:
+        outputs, _, values = self._fixed_values(x)
+        return values.new_zeros((*x.shape[:-1], self.out_features)).index_add(-1, outputs, values)
+
+    # ------------------------------------------------------------------ checks, printing, state
+
+    def _checked(self, x: Tensor) -> Tensor:
+        dtype = self.coefficients.dtype
+        if not isinstance(x, Tensor):
+            raise InputTypeError(
+                f"KANLayer got {type(x).__name__}; expected a tensor. Convert it by torch.as_tensor(x, dtype={dtype})."
+            )
+        if x.ndim == 0 or x.shape[-1] != self.in_features:
+            raise InputError(
+                f"KANLayer got x of shape {tuple(x.shape)}; expected (..., {self.in_features}). "
+                "Put the inputs in the last dimension, or build the layer with that many in_features."
+            )
+        if x.dtype != dtype:
+            if x.is_floating_point() and torch.is_autocast_enabled(x.device.type):
+                return x.to(dtype)
+            raise InputTypeError(
+                f"KANLayer got x of dtype {x.dtype}, but its parameters are {dtype}. "
+                f"Convert one of them: x.to({dtype}), or layer.to({x.dtype if x.is_floating_point() else dtype})."
+            )
+        return x
+
+    def _edge(self, i: int, j: int) -> tuple[int, int]:
+        if not (-self.in_features <= i < self.in_features and -self.out_features <= j < self.out_features):
+            raise InputError(
+                f"edge ({i}, {j}) does not exist; expected an input below {self.in_features} and an output below "
+                f"{self.out_features}."
+            )
+        return i % self.in_features, j % self.out_features
+
+    def extra_repr(self) -> str:
+        text = f"{self.in_features}, {self.out_features}, grid_size={self.grid_size}, degree={self.degree}"
+        text += f", base={self.base!r}, knots={self.knots!r}, extrapolate={self.extrapolate!r}"
+        masked = int((~self.mask).sum())
+        return text + (f", masked={masked}" if masked else "") + (f", fixed={len(self._fixed)}" if self._fixed else "")
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """Names of the fixed edges, as [input, output, name]."""
+        return {"fixed_edges": [[i, j, name] for (i, j), name in self._fixed.items()]}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Take over the names of fixed edges from a state_dict."""
+        fixed = {}
+        for i, j, name in state["fixed_edges"]:
+            _choice("primitive", name, tuple(PRIMITIVES))
+            fixed[self._edge(i, j)] = name
+        self._set_fixed(fixed)
+
+
+def _choice(what: str, value: object, known: tuple[object, ...]) -> None:
+    if value not in known:
+        raise InputError(f"{what} {value!r} is not known; expected one of {', '.join(map(repr, known))}.")

@@ -1,0 +1,408 @@
+"""B-splines as pure functions on tensors.
+
+A grid is a tensor (in_features, G + 1) of increasing breakpoints, one row per input. A spline of degree k on it has
+G + k coefficients. Only k + 1 basis functions are non-zero at a point, each a polynomial of the cell coordinate
+(`kanlib.polynomials`), so no recursion runs over the batch. The right end of the grid belongs to the last cell.
+
+Every float gives a finite value, infinities included; NaN stays NaN. Outside the grid the rule is one of
+
+- ``"linear"``: the value and slope at the end continue (first and second derivatives follow that rule),
+- ``"constant"``: the value at the end continues,
+- ``"zero"``: nothing is there.
+
+Everything is differentiable to any order in x and in the coefficients, also under `torch.func`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from .errors import InputError
+from .polynomials import free_pieces, two_scale, uniform_pieces
+
+Extrapolate = Literal["linear", "constant", "zero"]
+_TERMS_OUTSIDE = {"linear": 2, "constant": 1, "zero": 0}  # terms of the Taylor series at the end that continue
+
+
+def local_basis(
+    x: Tensor,
+    grid: Tensor,
+    degree: int,
+    *,
+    derivative: int = 0,
+    extrapolate: Extrapolate = "linear",
+    uniform: bool,
+) -> tuple[Tensor, Tensor]:
+    """The k + 1 basis functions that are non-zero at each point, and the cell the point is in.
+
+    Parameters
+    ----------
+    x : Tensor, shape (..., in)
+    grid : Tensor, shape (in, G + 1), same dtype as x
+    degree : int, 0 to 5
+    derivative : int
+        Order of the derivative with respect to x.
+    extrapolate : {"linear", "constant", "zero"}
+    uniform : bool
+        Whether all cells of a row have the same width; then the closed form is used.
+
+    Returns
+    -------
+    cell : Tensor of int64, shape (..., in)
+        Value r belongs to basis function cell + r.
+    values : Tensor, shape (..., in, k + 1)
+    """
+    cells = grid.shape[1] - 1
+    limit = torch.finfo(x.dtype).max ** 0.5  # so far away the line continues no further: no overflow to infinity
+    terms = _TERMS_OUTSIDE[extrapolate] - derivative
+    if uniform:
+        scale = cells / (grid[:, -1] - grid[:, 0])
+        position = ((x - grid[:, 0]) * scale).clamp(-limit, limit)
+        # fmin and fmax pass over NaN, whose cell is the first; t stays NaN.
+        left = position.detach().fmax(position.new_zeros(())).fmin(position.new_full((), cells - 1)).floor()
+        t, cell = position - left, left.long()
+        pieces = x.new_tensor(uniform_pieces(degree, derivative)) if derivative <= degree else None
+    else:
+        cell = (x.detach().unsqueeze(-1) >= grid[:, 1:-1]).sum(-1)
+        row = cell + cells * torch.arange(grid.shape[0], device=x.device)
+        width = grid[:, 1:] - grid[:, :-1]
+        scale = width.reciprocal().flatten()[row]
+        t = ((x - grid[:, :-1].flatten()[row]) * scale).clamp(-limit, limit)
+        pieces = free_pieces(grid, degree, derivative).flatten(0, 1)[row] if derivative <= degree else None
+    if pieces is None:
+        return cell, (t * 0).unsqueeze(-1).expand(*t.shape, degree + 1)
+    powers = _powers(t, degree - derivative, linear=terms >= 2)
+    values = powers @ pieces if uniform else (powers.unsqueeze(-2) @ pieces).squeeze(-2)
+    if derivative:
+        values = values * (scale**derivative).unsqueeze(-1)
+    if terms <= 0:
+        outside = (x < grid[:, 0]) | (x > grid[:, -1])
+        values = values.masked_fill(outside.unsqueeze(-1), 0.0)
+    return cell, values
+
+
+def _powers(t: Tensor, top: int, *, linear: bool) -> Tensor:
+    """Powers 0..top of t in [0, 1]; outside, their tangent lines at the ends, or their values there."""
+    if top == 0:
+        return (t * 0 + 1).unsqueeze(-1)  # keeps NaN and the graph
+    inside = t.clamp(0.0, 1.0)
+    columns, power = [torch.ones_like(t), t if linear else inside], inside
+    beyond = t - inside
+    for m in range(2, top + 1):
+        lower, power = power, power * inside
+        columns.append(torch.addcmul(power, lower, beyond, value=m) if linear else power)
+    return torch.stack(columns, dim=-1)
+
+
+def spread(cell: Tensor, values: Tensor, size: int, offset: int = 0) -> Tensor:
+    """Put local values (..., m) at positions cell + offset + 0..m-1 of a dense, otherwise zero (..., size)."""
+    index = cell.unsqueeze(-1) + torch.arange(offset, offset + values.shape[-1], device=cell.device)
+    return values.new_zeros((*values.shape[:-1], size)).scatter(-1, index, values)
+
+
+def basis(
+    x: Tensor,
+    grid: Tensor,
+    degree: int,
+    *,
+    derivative: int = 0,
+    extrapolate: Extrapolate = "linear",
+    uniform: bool,
+) -> Tensor:
+    """All G + k basis functions (or a derivative of them) at every point, dense.
+
+    Parameters are those of `local_basis`.
+
+    Returns
+    -------
+    Tensor, shape (..., in, G + k)
+
+    Examples
+    --------
+    >>> grid = uniform_grid(0.0, 2.0, 2, in_features=1)
+    >>> basis(torch.tensor([[0.5]]), grid, 1, uniform=True)
+    tensor([[[0.5000, 0.5000, 0.0000]]])
+    """
+    check_spline(grid, degree, extrapolate)
+    cell, values = local_basis(
+        x, grid, degree, derivative=derivative, extrapolate=extrapolate, uniform=uniform
+    )
+    return spread(cell, values, grid.shape[1] - 1 + degree)
+
+
+def evaluate(
+    x: Tensor,
+    grid: Tensor,
+    coefficients: Tensor,
+    degree: int,
+    *,
+    derivative: int = 0,
+    extrapolate: Extrapolate = "linear",
+    uniform: bool,
+) -> Tensor:
+    """Sum of one spline per input: y[..., j] = sum_i spline_ji(x[..., i]).
+
+    Parameters
+    ----------
+    x : Tensor, shape (..., in)
+    grid : Tensor, shape (in, G + 1)
+    coefficients : Tensor, shape (out, in, G + k)
+
+    Returns
+    -------
+    Tensor, shape (..., out)
+
+    Examples
+    --------
+    >>> grid = uniform_grid(-1.0, 1.0, 4, in_features=3)
+    >>> evaluate(torch.zeros(5, 3), grid, torch.ones(2, 3, 7), 3, uniform=True).shape
+    torch.Size([5, 2])
+    """
+    values = basis(x, grid, degree, derivative=derivative, extrapolate=extrapolate, uniform=uniform)
+    return torch.nn.functional.linear(values.flatten(-2), coefficients.flatten(1))
+
+
+def curves(
+    x: Tensor,
+    grid: Tensor,
+    coefficients: Tensor,
+    degree: int,
+    *,
+    derivative: int = 0,
+    extrapolate: Extrapolate = "linear",
+    uniform: bool,
+) -> Tensor:
+    """Every spline by itself: y[..., j, i] = spline_ji(x[..., i]); parameters as for `evaluate`.
+
+    Returns
+    -------
+    Tensor, shape (..., out, in)
+
+    Examples
+    --------
+    >>> grid = uniform_grid(-1.0, 1.0, 4, in_features=3)
+    >>> curves(torch.zeros(5, 3), grid, torch.ones(2, 3, 7), 3, uniform=True).shape
+    torch.Size([5, 2, 3])
+    """
+    values = basis(x, grid, degree, derivative=derivative, extrapolate=extrapolate, uniform=uniform)
+    return torch.einsum("...if,oif->...oi", values, coefficients)
+
+
+def fit_coefficients(
+    x: Tensor,
+    y: Tensor,
+    grid: Tensor,
+    degree: int,
+    *,
+    extrapolate: Extrapolate = "linear",
+    uniform: bool,
+    tolerance: float = 1e-12,
+) -> Tensor:
+    """Least-squares coefficients of the splines through given points, each input by itself.
+
+    Parameters
+    ----------
+    x : Tensor, shape (n, in)
+    y : Tensor, shape (n, out, in)
+        Values the curve of edge (i, j) should take at x[:, i].
+    grid : Tensor, shape (in, G + 1)
+    tolerance : float
+        Singular values below this fraction of the largest count as zero: where the data leave a coefficient open
+        (a cell without points) the smallest solution is taken. The work is done in float64.
+
+    Returns
+    -------
+    Tensor, shape (out, in, G + k), dtype of y
+
+    Raises
+    ------
+    InputError
+        When the shapes do not fit together or there are no points.
+
+    Examples
+    --------
+    >>> grid = uniform_grid(0.0, 1.0, 5, in_features=1)
+    >>> x = torch.linspace(0, 1, 50)[:, None]
+    >>> c = fit_coefficients(x, x[:, None, :] ** 2, grid, 3, uniform=True)
+    >>> bool((evaluate(x, grid, c, 3, uniform=True) - x**2).abs().max() < 1e-5)
+    True
+    """
+    if x.ndim != 2 or y.ndim != 3 or y.shape[0] != x.shape[0] or y.shape[2] != x.shape[1] or not len(x):
+        raise InputError(
+            f"fit_coefficients got x {tuple(x.shape)} and y {tuple(y.shape)}; expected x (n, in) and y (n, out, in) "
+            "with n > 0. Give each edge its own target values."
+        )
+    design = basis(x.double(), grid.double(), degree, extrapolate=extrapolate, uniform=uniform).transpose(0, 1)
+    left, singular, right = torch.linalg.svd(design, full_matrices=False)  # (in, n, r), (in, r), (in, r, G + k)
+    keep = singular > tolerance * singular[:, :1]
+    inverse = torch.where(keep, singular, 1.0).reciprocal() * keep
+    solved = right.mT @ (inverse.unsqueeze(-1) * (left.mT @ y.double().permute(2, 0, 1)))
+    return solved.permute(2, 0, 1).to(y.dtype)
+
+
+def refine(coefficients: Tensor, grid: Tensor, degree: int, factor: int) -> tuple[Tensor, Tensor]:
+    """Cut every cell of a uniform grid into `factor` equal ones; the curves stay the same to rounding.
+
+    Uses the two-scale relation of uniform B-splines (knot insertion on all cells at once), not a refit.
+
+    Parameters
+    ----------
+    coefficients : Tensor, shape (out, in, G + k)
+    grid : Tensor, shape (in, G + 1), uniform
+    factor : int, at least 1
+
+    Returns
+    -------
+    coefficients : Tensor, shape (out, in, factor * G + k)
+    grid : Tensor, shape (in, factor * G + 1)
+
+    Examples
+    --------
+    >>> fine, grid = refine(torch.ones(1, 1, 5), uniform_grid(0.0, 1.0, 2, in_features=1), 3, 3)
+    >>> fine.shape, grid.shape
+    (torch.Size([1, 1, 9]), torch.Size([1, 7]))
+    """
+    if factor < 1 or factor != int(factor):
+        raise InputError(f"refine got factor {factor}; expected a whole number of at least 1.")
+    cells = grid.shape[1] - 1
+    weights = two_scale(degree, factor)
+    matrix = coefficients.new_zeros(cells + degree, factor * cells + degree)
+    for b in range(cells + degree):
+        first = factor * (b - degree) + degree  # the fine basis function that starts where basis b starts
+        for j, weight in enumerate(weights):
+            if 0 <= first + j < matrix.shape[1]:
+                matrix[b, first + j] = weight
+    return coefficients @ matrix, uniform_grid(grid[:, 0], grid[:, -1], factor * cells)
+
+
+def roughness_matrix(grid: Tensor, degree: int, *, uniform: bool = False) -> Tensor:
+    """Integrals over the grid of products of second derivatives: R[i, a, b] = int B_a'' B_b'' dx, exactly.
+
+    A curve with coefficients c has the roughness c R c, the integral of its squared second derivative.
+
+    Returns
+    -------
+    Tensor, shape (in, G + k, G + k)
+
+    Examples
+    --------
+    >>> roughness_matrix(uniform_grid(0.0, 1.0, 4, in_features=2), 3).shape
+    torch.Size([2, 7, 7])
+    """
+    inputs, cells = grid.shape[0], grid.shape[1] - 1
+    result = grid.new_zeros(inputs, cells + degree, cells + degree)
+    if degree < 2:
+        return result
+    width = grid[:, 1:] - grid[:, :-1]
+    if uniform:
+        pieces = grid.new_tensor(uniform_pieces(degree, 2)).expand(inputs, cells, degree - 1, degree + 1)
+    else:
+        pieces = free_pieces(grid, degree, 2)
+    order = torch.arange(degree - 1, device=grid.device, dtype=grid.dtype)
+    moments = 1.0 / (order[:, None] + order + 1.0)  # int_0^1 t^(p+q) dt
+    local = pieces.mT @ moments @ pieces / width[..., None, None] ** 3
+    for c in range(cells):
+        result[:, c : c + degree + 1, c : c + degree + 1] += local[:, c]
+    return result
+
+
+def uniform_grid(
+    low: float | Tensor,
+    high: float | Tensor,
+    grid_size: int,
+    *,
+    in_features: int | None = None,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    """Equally spaced breakpoints from `low` to `high`, one row per input.
+
+    Parameters
+    ----------
+    low, high : float or Tensor of shape (in,)
+    grid_size : int
+        Number of cells G.
+    in_features : int, optional
+        Number of rows when low and high are plain numbers.
+
+    Returns
+    -------
+    Tensor, shape (in, G + 1)
+
+    Examples
+    --------
+    >>> uniform_grid(0.0, 1.0, 4, in_features=1)
+    tensor([[0.0000, 0.2500, 0.5000, 0.7500, 1.0000]])
+    """
+    if grid_size < 1:
+        raise InputError(f"uniform_grid got grid_size {grid_size}; expected a whole number of at least 1.")
+    if not isinstance(low, Tensor):
+        low = torch.full((in_features or 1,), low, dtype=dtype, device=device)
+    high = torch.as_tensor(high, dtype=low.dtype, device=low.device).expand_as(low)
+    if not bool((high > low).all()):
+        raise InputError("uniform_grid got a range whose high end is not above its low end; expected low < high.")
+    steps = torch.arange(grid_size + 1, dtype=low.dtype, device=low.device) / grid_size
+    return torch.lerp(low[:, None], high[:, None], steps)
+
+
+def quantile_grid(x: Tensor, grid_size: int, *, margin: float = 0.0, blend: float = 0.02) -> Tensor:
+    """Free breakpoints at the quantiles of data, so that every cell holds about as many points.
+
+    Parameters
+    ----------
+    x : Tensor, shape (n, in)
+    grid_size : int
+        Number of cells G.
+    margin : float
+        Fraction of each input's range added on either side.
+    blend : float in (0, 1]
+        Share of an equally spaced grid mixed in; it keeps cells open where values repeat.
+
+    Returns
+    -------
+    Tensor, shape (in, G + 1)
+
+    Examples
+    --------
+    >>> quantile_grid(torch.linspace(0, 1, 101)[:, None] ** 2, 2, blend=0.1)
+    tensor([[0.0000, 0.2750, 1.0000]])
+    """
+    low, high = data_range(x, margin)
+    even = uniform_grid(low, high, grid_size)
+    ordered = x.sort(dim=0).values
+    place = torch.linspace(0, len(x) - 1, grid_size + 1, dtype=torch.float64, device=x.device)
+    below = place.floor().long()
+    above = (below + 1).clamp(max=len(x) - 1)
+    inner = torch.lerp(ordered[below], ordered[above], (place - below).to(x.dtype)[:, None]).T
+    grid = torch.lerp(inner, even, blend)
+    grid[:, 0], grid[:, -1] = low, high
+    return grid
+
+
+def data_range(x: Tensor, margin: float = 0.0) -> tuple[Tensor, Tensor]:
+    """Low and high end of every column of x (n, in), widened by a fraction of the range; constants get width 1 or so.
+
+    Examples
+    --------
+    >>> data_range(torch.tensor([[0.0], [2.0]]), margin=0.5)
+    (tensor([-1.]), tensor([3.]))
+    """
+    low, high = x.amin(0), x.amax(0)
+    span = high - low
+    # Below this a grid's cells vanish in rounding: treat the column as constant.
+    flat = span <= 1e3 * torch.finfo(x.dtype).eps * torch.maximum(low.abs(), high.abs())
+    pad = torch.where(flat, 0.5 * torch.maximum(low.abs(), torch.ones_like(low)), margin * span)
+    return low - pad, high + pad
+
+
+def check_spline(grid: Tensor, degree: int, extrapolate: str) -> None:
+    """Raise InputError unless grid, degree and the rule outside describe a spline."""
+    if not 0 <= degree <= 5:
+        raise InputError(f"degree {degree} is not supported; expected a whole number from 0 to 5.")
+    if extrapolate not in get_args(Extrapolate):
+        raise InputError(f"extrapolate={extrapolate!r} is not known; expected one of {get_args(Extrapolate)}.")
+    if grid.ndim != 2 or grid.shape[1] < 2:
+        raise InputError(f"the grid has shape {tuple(grid.shape)}; expected (in_features, G + 1) with G at least 1.")
