@@ -1,0 +1,373 @@
+"""Gauss-Newton training of small KANs: Levenberg damping, and variable projection where the last layer is linear.
+
+A KAN is a separable model: given the values z(theta) that enter the last layer, the output is linear in that
+layer's coefficients c. Variable projection solves for c exactly at every step,
+
+    r(theta) = min_c || y - A(z(theta)) c ||,
+
+and the remaining problem in theta is far better behaved than the joint one. Its Jacobian is taken in Kaufman's
+form, -P (dA c), with P the projector off the columns of A.
+
+The last layer's grid follows the values it receives, so a step can never push a hidden value off the grid, and
+the scale and offset of a hidden node, which the output does not determine, play no part.
+
+Sources: Golub & Pereyra, SIAM J. Numer. Anal. 10 (1973) 413; Kaufman, BIT 15 (1975) 49; damping by gain ratio
+after Nielsen, IMM-REP-1999-05.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from .jacobian import LayerPlan, Trace, jacobian, plan, trace
+from .splines import roughness_matrix
+
+if TYPE_CHECKING:
+    from .layer import KANLayer
+    from .network import KAN
+
+__all__ = ["SolverResult", "gauss_newton"]
+
+
+@dataclass(frozen=True)
+class SolverResult:
+    """How a solver ended.
+
+    Attributes
+    ----------
+    status : "converged", "max_steps", "stalled" or "diverged"
+    message : str
+        One sentence of advice.
+    loss : float
+        Mean squared error (weighted, if weights were given) of the state the model is left in.
+    history : tuple of float
+        The mean squared error after every accepted step, the start first.
+    n_steps : int
+        Steps tried, accepted or not.
+    """
+
+    status: str
+    message: str
+    loss: float
+    history: tuple[float, ...]
+    n_steps: int
+
+
+@dataclass
+class _State:
+    """One point of the search: where the network stands, and what a step from here needs."""
+
+    constants: list[Tensor]
+    passed: Trace
+    objective: float
+    loss: float
+    residual: Tensor  # (n_outputs, batch), weighted
+    penalty_residual: Tensor
+    basis: list[Tensor] = field(default_factory=list)  # one orthonormal basis of A per output (variable projection)
+
+
+def gauss_newton(
+    model: KAN,
+    X: Tensor,
+    y: Tensor,
+    *,
+    sample_weight: Tensor | None = None,
+    roughness: float = 0.0,
+    ridge: float = 1e-12,
+    max_steps: int = 100,
+    tolerance: float = 1e-9,
+    damping: float = 1e-2,
+    callback: Callable[[int, float], bool | None] | None = None,
+) -> SolverResult:
+    """Fit all constants of ``model`` to ``y`` by damped Gauss-Newton steps, in place.
+
+    Parameters
+    ----------
+    model : KAN
+        float64 is advised; fixed (symbolic) edges take part with their constants, masked edges do not.
+    X : Tensor, shape (n, in_features)
+    y : Tensor, shape (n,) or (n, out_features)
+    sample_weight : Tensor, shape (n,), optional
+        Non-negative; the squared error of a row counts that many times.
+    roughness : float
+        Weight of the summed ``int (d^2 f / du^2)^2 du`` of all spline edges, u running over [0, 1] on the edge's
+        grid, against the mean squared error.
+    ridge : float
+        Relative weight that keeps undetermined coefficients at zero; far below any effect on the fit.
+    max_steps : int
+        Steps tried at the most.
+    tolerance : float
+        The search ends when three accepted steps in a row each lower the objective by less than this fraction.
+    damping : float
+        Initial Levenberg damping, relative to the scaled normal matrix.
+    callback : callable, optional
+        Called with (step, loss); a true return value ends the search.
+
+    Returns
+    -------
+    SolverResult
+        A trial that is not finite is refused, so the model is always left in its best finite state.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from kanlib import KAN
+    >>> from kanlib.gauss_newton import gauss_newton
+    >>> rng = torch.Generator().manual_seed(0)
+    >>> X = 2 * torch.rand(300, 2, generator=rng, dtype=torch.float64) - 1
+    >>> y = torch.exp(torch.sin(torch.pi * X[:, 0]) + X[:, 1] ** 2)
+    >>> model = KAN([2, 1, 1], grid_size=8, base=None, generator=rng, dtype=torch.float64)
+    >>> gauss_newton(model, X, y).loss < 1e-4
+    True
+    """
+    return _Solver(model, X, y, sample_weight, roughness, ridge).run(max_steps, tolerance, damping, callback)
+
+
+class _Solver:
+    def __init__(
+        self, model: KAN, X: Tensor, y: Tensor, weight: Tensor | None, roughness: float, ridge: float
+    ) -> None:
+        self.model, self.X, self.roughness, self.ridge = model, X, roughness, ridge
+        self.y = (y[:, None] if y.ndim == 1 else y).T  # (n_outputs, n)
+        # Rows are scaled so that a squared norm is a mean squared error.
+        total = X.shape[0] if weight is None else weight.sum()
+        self.root = ((torch.ones_like(X[:, 0]) if weight is None else weight) / total).sqrt()
+        self.plans = plan(model)
+        self.projects = not model.widths[-1].products
+        self.first_features = model.layers[0].features(X[:, model.input_index])
+        self.penalties = [_penalty_root(p, roughness) for p in self.plans]
+        last = self.plans[-1]
+        self.inner_last = ~last.linear if self.projects else torch.ones_like(last.linear)
+
+    def run(
+        self,
+        max_steps: int,
+        tolerance: float,
+        damping: float,
+        callback: Callable[[int, float], bool | None] | None,
+    ) -> SolverResult:
+        state = self.evaluate([p.pack() for p in self.plans])
+        if state is None:
+            return SolverResult(
+                "diverged",
+                "the network is not finite at its start: check the data and the fixed edges' domains",
+                math.nan,
+                (),
+                0,
+            )
+        history = [state.loss]
+        growth, small, step = 2.0, 0, 0
+        status = "max_steps"
+        n_free = sum(p.n_constants for p in self.plans[:-1]) + int(self.inner_last.sum())
+        floor = (1e-15 * float((self.y * self.root).square().sum().sqrt())) ** 2
+        if n_free == 0:
+            status = "converged"
+        while n_free and step < max_steps:
+            normal, gradient, scale = self.normal_equations(state)
+            accepted = False
+            while step < max_steps and not accepted:
+                step += 1
+                move = _damped_step(normal, gradient, scale, damping)
+                trial = None if move is None else self.evaluate(self.moved(state, move))
+                if move is None or trial is None or not trial.objective < state.objective:
+                    damping, growth = damping * growth, growth * 2
+                    if damping > 1e10:
+                        break
+                    continue
+                predicted = float(2 * gradient @ move - move @ (normal @ move))
+                gain = (state.objective - trial.objective) / max(predicted, 1e-300)
+                damping = max(damping * max(1 / 3, 1 - (2 * min(gain, 1.0) - 1) ** 3), 1e-14)
+                growth, accepted = 2.0, True
+            if not accepted:
+                status = "stalled" if step < max_steps else status
+                break
+            assert trial is not None
+            small = small + 1 if state.objective - trial.objective < tolerance * state.objective else 0
+            state = self.normalised(trial)
+            history.append(state.loss)
+            if callback is not None and callback(step, state.loss):
+                status = "stopped"
+                break
+            if small >= 3 or state.objective <= floor:
+                status = "converged"
+                break
+        self.restore(state)
+        return SolverResult(status, _ADVICE[status], state.loss, tuple(history), step)
+
+    def evaluate(self, constants: list[Tensor]) -> _State | None:
+        """The state at ``constants``, with the last layer solved for; None where it is not finite."""
+        for p, values in zip(self.plans, constants, strict=True):
+            p.unpack(values)
+        basis: list[Tensor] = []
+        try:
+            passed = trace(
+                self.model, self.X, self.first_features, partial(self.solve_last, basis) if self.projects else None
+            )
+        except _NotFiniteError:
+            return None
+        if self.projects:
+            constants = [*constants[:-1], self.plans[-1].pack()]
+        residual = (self.y - passed.output.T) * self.root
+        penalty_residual = -torch.cat([root @ c for root, c in zip(self.penalties, constants, strict=True)])
+        loss = float(residual.square().sum()) / residual.shape[0]
+        objective = float(residual.square().sum() + penalty_residual.square().sum())
+        if not math.isfinite(objective):
+            return None
+        return _State(constants, passed, objective, loss, residual, penalty_residual, basis)
+
+    def solve_last(self, basis: list[Tensor], layer: KANLayer, value: Tensor) -> Tensor:
+        """Least squares for the linear constants of the last layer, one problem per output.
+
+        Writes them into the layer, appends one orthonormal basis per output to ``basis``, returns the features.
+        """
+        if not bool(torch.isfinite(value).all()):
+            raise _NotFiniteError
+        p = self.plans[-1]
+        features = self.first_features
+        if len(self.plans) > 1:
+            _stretch_grid(layer.grid, value)
+            features = layer.features(value)
+        columns = p.columns(value, features) * self.root[:, None]
+        if not bool(torch.isfinite(columns).all()):
+            raise _NotFiniteError
+        offsets = self.fixed_offsets()
+        solved = p.pack()
+        for m in range(self.y.shape[0]):
+            chosen = ((p.owner == m) & p.linear).nonzero()[:, 0]
+            matrix = torch.cat([columns[:, chosen], self.penalties[-1][:, chosen]])
+            norms = matrix.norm(dim=0).clamp_min(1e-150)
+            ridge = math.sqrt(self.ridge) * torch.eye(chosen.numel(), dtype=matrix.dtype, device=matrix.device)
+            q, r = torch.linalg.qr(torch.cat([matrix / norms, ridge]))
+            target = (self.y[m] - offsets[m]) * self.root
+            solution = torch.linalg.solve_triangular(r, (q[: target.numel()].T @ target)[:, None], upper=True)
+            solved[chosen] = solution[:, 0] / norms
+            basis.append(q)
+        p.unpack(solved)
+        return features
+
+    def fixed_offsets(self) -> Tensor:
+        """What the last layer adds that no adjustable constant carries: offsets d, biases of spline nodes."""
+        layer = self.model.layers[-1]
+        offsets = layer.bias.detach().clone()
+        offsets[self.plans[-1].bias_nodes] = 0.0
+        for j, i, _, _ in self.plans[-1].fixed:
+            offsets[j] += layer.edge_constants[j, i, 3].detach()
+        return offsets
+
+    def normal_equations(self, state: _State) -> tuple[Tensor, Tensor, Tensor]:
+        """J^T J, J^T r and the column norms of J, with the last layer's linear part projected out."""
+        blocks = jacobian(self.model, self.plans, state.passed)
+        free = torch.cat([*blocks[:-1], blocks[-1][..., self.inner_last]], dim=-1) * self.root[:, None]
+        residual = state.residual
+        if self.projects:
+            rows, n = [], residual.shape[1]
+            for m, q in enumerate(state.basis):
+                overlap = q[:n].T @ free[m]
+                rows.append(free[m] - q[:n] @ overlap)
+                rows.append(-q[n:] @ overlap)
+            # The rows below the data belong to the penalties of the solved layer, whose optimum is included.
+            zeros = [q.new_zeros(q.shape[0] - n) for q in state.basis]
+            right = torch.cat([part for m in range(len(rows) // 2) for part in (residual[m], zeros[m])])
+            matrix = torch.cat(rows)
+        else:
+            matrix, right = free.flatten(0, 1), residual.flatten()
+        penalty = self.penalty_matrix()
+        matrix = torch.cat([matrix, penalty])
+        right = torch.cat([right, state.penalty_residual[: penalty.shape[0]]])
+        scale = matrix.norm(dim=0)
+        scale = scale.clamp_min(1e-8 * float(scale.max().clamp_min(1e-150)))
+        return matrix.T @ matrix, matrix.T @ right, scale
+
+    def penalty_matrix(self) -> Tensor:
+        """The penalty rows of the constants that are stepped (the solved ones carry theirs in the projection)."""
+        roots = self.penalties if not self.projects else self.penalties[:-1]
+        n_last = int(self.inner_last.sum())
+        if self.projects:
+            stepped = torch.block_diag(*roots) if roots else self.root.new_zeros(0, 0)
+            return torch.cat([stepped, stepped.new_zeros(stepped.shape[0], n_last)], dim=1)
+        return torch.block_diag(*roots)
+
+    def moved(self, state: _State, move: Tensor) -> list[Tensor]:
+        constants, start = [], 0
+        for values in state.constants[:-1]:
+            constants.append(values + move[start : start + values.numel()])
+            start += values.numel()
+        last = state.constants[-1].clone()
+        last[self.inner_last] += move[start:]
+        return [*constants, last]
+
+    def restore(self, state: _State) -> None:
+        self.evaluate(state.constants)
+
+    def normalised(self, state: _State) -> _State:
+        """Give the factors and sums that enter a solved spline layer unit size, which its output ignores."""
+        if not self.projects or len(self.plans) < 2 or self.plans[-1].fixed or self.plans[-2].fixed:
+            return state
+        size = state.passed.subnodes[-2].std(dim=0).clamp_min(1e-12)
+        if bool(((size > 0.3) & (size < 3.0)).all()):
+            return state
+        constants = list(state.constants)
+        constants[-2] = constants[-2] / size[self.plans[-2].owner]
+        scaled = self.evaluate(constants)
+        if scaled is None:
+            self.restore(state)
+        return scaled or state
+
+
+class _NotFiniteError(ArithmeticError):
+    """A trial left the range of finite numbers; it is refused."""
+
+
+_ADVICE = {
+    "converged": "the objective no longer falls: more accuracy needs a finer grid or another shape",
+    "max_steps": "the steps ran out while the objective still fell: raise the number of steps",
+    "stalled": "no damped step lowers the objective: a local minimum for this shape, or rounding",
+    "stopped": "the callback ended the search",
+}
+
+
+def _damped_step(normal: Tensor, gradient: Tensor, scale: Tensor, damping: float) -> Tensor | None:
+    """Solve (N + damping diag(scale^2)) step = gradient in scaled variables."""
+    scaled = normal / scale[:, None] / scale[None, :]
+    scaled.diagonal().add_(damping)
+    factor, info = torch.linalg.cholesky_ex(scaled)
+    if int(info) != 0:
+        return None
+    step = torch.cholesky_solve((gradient / scale)[:, None], factor)[:, 0] / scale
+    return step if bool(torch.isfinite(step).all()) else None
+
+
+def _stretch_grid(grid: Tensor, value: Tensor) -> None:
+    """Map each row of breakpoints affinely onto the range of ``value``'s column, in place."""
+    low, high = value.amin(dim=0), value.amax(dim=0)
+    # A node that does not vary still needs a cell of some width.
+    flat = (high - low) <= 1e-12 * (1 + high.abs() + low.abs())
+    low, high = torch.where(flat, low - 1, low), torch.where(flat, high + 1, high)
+    unit = (grid - grid[:, :1]) / (grid[:, -1:] - grid[:, :1])
+    grid.copy_(low[:, None] + unit * (high - low)[:, None])
+
+
+def _penalty_root(p: LayerPlan, roughness: float) -> Tensor:
+    """R with |R c|^2 = roughness * sum over edges of int f''(u)^2 du, on the grid's unit interval."""
+    layer = p.layer
+    weights = layer.weights().detach()
+    n_edges, n_features = p.out_index.numel(), weights.shape[-1]
+    if roughness <= 0 or n_edges == 0 or layer.degree < 2:
+        return weights.new_zeros(0, p.n_constants)
+    unit = (layer.grid - layer.grid[:, :1]) / (layer.grid[:, -1:] - layer.grid[:, :1])
+    energy = roughness_matrix(unit, layer.degree, uniform=layer.knots == "uniform")
+    values, vectors = torch.linalg.eigh(energy)
+    roots = math.sqrt(roughness) * values.clamp_min(0).sqrt()[:, :, None] * vectors.transpose(1, 2)
+    n_basis = roots.shape[-1]
+    result = weights.new_zeros(n_edges * n_basis, p.n_constants)
+    for e, i in enumerate(p.in_index.tolist()):
+        start = e * n_features + n_features - n_basis  # the base function, if any, comes first
+        result[e * n_basis : (e + 1) * n_basis, start : start + n_basis] = roots[i]
+    return result
