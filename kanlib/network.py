@@ -161,7 +161,7 @@ class KAN(nn.Module):
         degrees = per_layer("degree", degree, n_layers)
         index = list(range(self.widths[0].size)) if input_index is None else [int(i) for i in input_index]
         self.in_features = len(index) if in_features is None else int(in_features)
-        if len(index) != self.widths[0].size or index != sorted(set(index) & set(range(self.in_features))):
+        if len(index) != self.widths[0].size or index != sorted({i for i in index if 0 <= i < self.in_features}):
             raise InputError(
                 f"input_index {index} does not fit {self.widths[0].size} inputs out of {self.in_features} columns; "
                 "expected one increasing column number for each input."
