@@ -1,0 +1,126 @@
+"""How kanlib's pictures look: colours, rcParams for one picture at a time, and where new figures live.
+
+The palette is Okabe and Ito's (distinguishable with every common form of colour blindness); every picture has a
+light background of its own, so it stays readable in a dark notebook, and every font ships with matplotlib.
+Nothing here touches the global rcParams, the backend, or pyplot's list of open figures in a script.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+INK = "#1f2933"  # text and the lines that carry meaning
+MUTED = "#66727f"  # ticks, captions, secondary text (contrast 4.9:1 on white)
+FAINT = "#d5dbe1"  # frames, rules
+WASH = "#f3f5f7"  # regions without data
+PAPER = "#ffffff"
+SPLINE = "#0072b2"  # a curve that is still a spline (blue)
+SYMBOLIC = "#d55e00"  # a curve or formula that is symbolic (vermilion)
+DATA = "#56a0c8"  # measured points (sky blue, darkened for a white ground)
+SECOND = "#009e73"  # a second series, such as validation (bluish green)
+
+STYLE: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9.0,
+    "mathtext.fontset": "stix",
+    "text.usetex": False,
+    "text.color": INK,
+    "figure.facecolor": PAPER,
+    "figure.edgecolor": PAPER,
+    "figure.dpi": 110.0,
+    "figure.autolayout": False,
+    "figure.constrained_layout.use": False,
+    "savefig.facecolor": "auto",
+    "axes.facecolor": PAPER,
+    "axes.edgecolor": MUTED,
+    "axes.linewidth": 0.7,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 9.0,
+    "axes.titlesize": 9.5,
+    "axes.titlecolor": INK,
+    "axes.titleweight": "normal",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "axes.axisbelow": True,
+    "axes.unicode_minus": True,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelsize": 8.0,
+    "ytick.labelsize": 8.0,
+    "xtick.direction": "out",
+    "ytick.direction": "out",
+    "xtick.major.size": 3.0,
+    "ytick.major.size": 3.0,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "legend.frameon": False,
+    "legend.fontsize": 8.0,
+    "lines.solid_capstyle": "round",
+    "lines.solid_joinstyle": "round",
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The look of kanlib inside a ``with`` block, and the caller's own rcParams after it."""
+    with mpl.rc_context(STYLE):
+        yield
+
+
+def _notebook() -> bool:
+    """Whether code runs in a Jupyter kernel (which shows pyplot's figures once, at the end of a cell)."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and getattr(shell, "kernel", None) is not None
+
+
+def new_axes(width: float, height: float) -> Axes:
+    """One axes on a new figure of the given size in inches, shown once where there is somebody to show it to.
+
+    In a Jupyter kernel and in matplotlib's interactive mode the figure is made by pyplot, so it appears as any
+    other figure does: once. In a script it belongs to nobody but the caller (``ax.figure.savefig(...)``): pyplot
+    does not keep it open, and no backend is chosen. For ``plt.show()`` in a script, pass an ``ax`` of your own.
+    """
+    if _notebook() or mpl.is_interactive():
+        import matplotlib.pyplot as plt
+
+        return plt.figure(figsize=(width, height), layout="constrained").add_subplot()
+    return Figure(figsize=(width, height), layout="constrained").add_subplot()
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """A figure for the functions that return one: Jupyter shows it because it is the value of the cell.
+
+    It is not registered with pyplot there, because a cell that ends in the call would then show it twice.
+    """
+    if _notebook():
+        import matplotlib.pyplot  # noqa: F401  (its import teaches the kernel to show a Figure)
+    elif mpl.is_interactive():
+        import matplotlib.pyplot as plt
+
+        return plt.figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def figure_of(ax: Axes) -> Figure:
+    """The top figure an axes lives on."""
+    figure = ax.get_figure(root=True) if mpl.__version_info__ >= (3, 10) else ax.figure
+    assert isinstance(figure, Figure)
+    return figure
+
+
+def wide_range(low: float, high: float, decades: float = 1.7) -> bool:
+    """Whether positive values span enough decades to be read on a logarithmic axis."""
+    return bool(low > 0.0 and math.isfinite(high) and high / low > 10.0**decades)
