@@ -1,0 +1,378 @@
+"""One entry for training: choose a method, walk through the grids, keep the best state, say how it ended."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .adapt import adapt_grids, adopt, grid_stages
+from .data import as_inputs, as_weights
+from .errors import InputError, InputTypeError
+from .first_order import Schedule, adam, lbfgs
+from .fit_result import FitResult
+from .gauss_newton import gauss_newton
+from .grids import refine
+from .losses import Loss, LossFunction, as_loss
+from .methods import Method, choose_method
+from .network import KAN
+from .problem import Loader, Problem, Rows
+from .regularizers import Penalties
+from .regularizers import roughness as roughness_of
+from .tracker import Tracker
+
+__all__ = ["FitResult", "fit"]
+
+Rowset = tuple[Any, Any]
+
+
+def fit(
+    model: KAN,
+    X: Any,
+    y: Any = None,
+    *,
+    method: str = "auto",
+    loss: str | LossFunction = "mse",
+    steps: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    schedule: str | Schedule | None = None,
+    l1: float = 0.0,
+    entropy: float = 0.0,
+    roughness: float = 0.0,
+    grid_schedule: Sequence[int] | None = None,
+    update_grid: bool = True,
+    sample_weight: Any = None,
+    validation: float | Rowset | None = None,
+    patience: int | None = None,
+    seed: int | torch.Generator = 0,
+    progress: bool = True,
+    callback: Callable[[Mapping[str, float]], Any] | None = None,
+) -> FitResult:
+    """Train a KAN in place.
+
+    Parameters
+    ----------
+    model : KAN
+        Trained in place. Grid refinement gives it new, finer layers (``model.layers`` is replaced); otherwise every
+        Parameter keeps its identity.
+    X : tensor, array, data frame, shape (n, in_features), or a loader
+        Inputs, moved to the model's dtype and device. A loader (a torch DataLoader, or any object that can be iterated
+        over again and again) gives batches (X, y); then leave ``y`` out.
+    y : tensor, array, series, shape (n,) or (n, out_features)
+        Targets. For "cross_entropy": classes 0, 1, ... of shape (n,). A callable loss gets targets as (n, columns), (n,)
+        becoming (n, 1); integer targets of shape (n,) stay classes where the network has several outputs.
+    method : {"auto", "gauss-newton", "lbfgs", "adam"}
+        "auto" takes Gauss-Newton for the squared error without L1 and entropy, where the network has at most 2,000
+        constants and rows x outputs x constants are at most 2e7; else L-BFGS where rows x constants are at most 2e8; else
+        (or with a loader, ``batch_size`` or ``schedule``) Adam. The result's message says which and why.
+    loss : {"mse", "cross_entropy"} or callable
+        A callable takes (prediction (n, out_features), target) and returns a scalar tensor.
+    steps : int, optional
+        At the most, for each grid of the schedule: Gauss-Newton steps (default 100), L-BFGS iterations (200), or passes
+        over the data with Adam (200).
+    batch_size : int, optional
+        Rows of a mini-batch of Adam (default: a quarter of the rows, at most 256).
+    learning_rate : float, optional
+        Default 1 for L-BFGS, 0.01 for Adam.
+    schedule : {"constant", "cosine", "exponential", "linear"} or callable, optional
+        Of Adam's learning rate (default "cosine"); a callable takes the optimizer and returns a torch scheduler, which is
+        stepped once a pass.
+    l1, entropy, roughness : float
+        Weights of the penalties (see :mod:`kanlib.regularizers`). Gauss-Newton takes ``roughness`` only.
+    grid_schedule : sequence of int, optional
+        Grid sizes to go through, such as (5, 10, 20), each starting from the best state on the one before.
+    update_grid : bool
+        Size the grids by the data before the first step, where they do not fit, and follow hidden values that leave them.
+    sample_weight : array, shape (n,), optional
+        Weights of the rows, for the named losses.
+    validation : float or (X, y), optional
+        A fraction of the rows to set aside at random, or rows of their own. They decide which state is best.
+    patience : int, optional
+        Stop after this many steps without a better validation loss (or objective, without validation).
+    seed : int or torch.Generator
+        Of the split and the order of the rows. The same seed on the same machine gives the same result.
+    progress : bool
+        Show a bar on stderr.
+    callback : callable, optional
+        Called after every step with the row of the history (a dict); a true return value stops the fit.
+
+    Returns
+    -------
+    FitResult
+        The model holds the best state seen, also after a divergence (status "diverged") or Ctrl-C ("interrupted").
+
+    Raises
+    ------
+    InputError
+        If data or settings are wrong: NaN, lengths or columns that do not fit, a method that cannot do what is asked.
+
+    Notes
+    -----
+    A float32 network is trained in float64 by Gauss-Newton, and rounded at the end: its normal equations need the digits.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from kanlib import KAN, fit
+    >>> rng = torch.Generator().manual_seed(0)
+    >>> X = 2 * torch.rand(200, 2, generator=rng) - 1
+    >>> y = X[:, 0] ** 2 + torch.sin(3 * X[:, 1])
+    >>> result = fit(KAN([2, 1], generator=rng), X, y, progress=False)
+    >>> result.method, result.train_loss < 1e-3
+    ('gauss-newton', True)
+    """
+    if not isinstance(model, KAN):
+        raise InputTypeError(f"model is a {type(model).__name__}; expected a kanlib.KAN.")
+    if not all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters()):
+        raise InputError(
+            "The model has parameters that are not finite; build a new one, or load a good state."
+        )
+    the_loss, penalties = as_loss(loss), Penalties(l1, entropy, roughness)
+    generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
+    if patience is not None and patience < 1:
+        raise InputError(f"patience is {patience}; expected at least one step, or None to go on to the end.")
+    train, held_out = _data(model, X, y, the_loss, sample_weight, validation, generator)
+    chosen = choose_method(
+        method,
+        model,
+        train,
+        the_loss,
+        penalties,
+        steps=steps,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        schedule=schedule,
+    )
+    stages = grid_stages(model, grid_schedule)
+    tracker = Tracker(
+        patience=patience, callback=callback, progress=progress, total=chosen.steps * max(1, len(stages))
+    )
+    problem = Problem(train, held_out, the_loss, penalties)
+    status, advice = _run(model, problem, chosen, stages, tracker, generator, update_grid)
+    return FitResult(
+        status=status,
+        message=_message(chosen, advice, tracker),
+        history=tracker.history,
+        n_steps=tracker.step,
+        seconds=tracker.seconds,
+        method=chosen.name,
+        best_step=tracker.best_step,
+        model=model,
+    )
+
+
+def _run(
+    model: KAN,
+    problem: Problem,
+    method: Method,
+    stages: Sequence[int | None],
+    tracker: Tracker,
+    generator: torch.Generator,
+    update_grid: bool,
+) -> tuple[str, str]:
+    """All stages, and the best state back into ``model`` whatever happens; the status and advice of the last one."""
+    current, work = model, problem
+    if method.name == "gauss-newton" and model.layers[0].grid.dtype != torch.float64:
+        current, work = copy.deepcopy(model).double(), problem.double()
+    training = model.training
+    status, advice = "max_steps", ""
+    try:
+        for number, grid_size in enumerate(stages):
+            if number:
+                current = tracker.restore_best()
+            if grid_size is not None:
+                current = refine(current, grid_size)
+            current.train()
+            if update_grid and not number:
+                adapt_grids(current, work.sample())
+            tracker.begin_stage(current)
+            status, advice = _run_stage(current, work, method, tracker, generator, update_grid)
+            if status in ("diverged", "stopped"):
+                break
+    except KeyboardInterrupt:
+        status, advice = "interrupted", _ADVICE["interrupted"]
+    finally:
+        tracker.close()
+        if tracker.best is not None:
+            adopt(model, tracker.restore_best())
+        for parameter in model.parameters():
+            parameter.grad = None
+        model.train(training)
+    return status, advice
+
+
+def _run_stage(
+    model: KAN,
+    problem: Problem,
+    method: Method,
+    tracker: Tracker,
+    generator: torch.Generator,
+    update_grid: bool,
+) -> tuple[str, str]:
+    if method.name == "gauss-newton":
+        return _gauss_newton(model, problem, method.steps, tracker)
+
+    def adapt(done: int) -> bool:
+        # Hidden values move most in the first steps; later a moving grid would only disturb the optimizer.
+        due = update_grid and done in (5, 10, 20, 40, 80) and 2 * done <= method.steps
+        return due and adapt_grids(model, problem.sample())
+
+    if method.name == "lbfgs":
+        status = lbfgs(
+            model, problem, tracker, steps=method.steps, learning_rate=method.learning_rate, adapt=adapt
+        )
+    else:
+        status = adam(
+            model,
+            problem,
+            tracker,
+            steps=method.steps,
+            learning_rate=method.learning_rate,
+            batch_size=method.batch_size,
+            schedule=method.schedule,
+            generator=generator,
+            adapt=adapt,
+        )
+    return status, _ADVICE[status]
+
+
+def _gauss_newton(model: KAN, problem: Problem, steps: int, tracker: Tracker) -> tuple[str, str]:
+    """Run the second-order solver; its callback feeds the tracker."""
+    assert isinstance(problem.train, Rows)
+    train, first = problem.train, tracker.step
+    stop: str | None = None
+
+    def record(step: int, loss: float) -> bool:
+        nonlocal stop
+        penalty = 0.0
+        if problem.penalties.roughness:
+            with torch.no_grad():
+                penalty = problem.penalties.roughness * float(roughness_of(model))
+        stop = tracker.record(
+            model,
+            step=first + step,
+            train_loss=loss,
+            objective=loss + penalty,
+            validation_loss=problem.validation_loss(model),
+        )
+        return stop is not None
+
+    if not tracker.history and record(0, problem.loss_on(model, train)):
+        assert stop is not None
+        return stop, _ADVICE[stop]
+    found = gauss_newton(
+        model,
+        train.x,
+        train.y,
+        sample_weight=train.weight,
+        # The solver adds up the outputs' squared errors where "mse" averages them.
+        roughness=problem.penalties.roughness * model.out_features,
+        max_steps=steps,
+        callback=record,
+    )
+    if stop is None and found.status != "diverged":
+        # A network that is linear in all constants is solved without a single step.
+        if tracker.history["train_loss"][-1] != found.loss:
+            record(max(1, found.n_steps), found.loss)
+        tracker.step = first + found.n_steps
+    if stop is not None:
+        return stop, _ADVICE[stop]
+    return ("converged" if found.status == "stalled" else found.status), found.message
+
+
+def _data(
+    model: KAN,
+    X: Any,
+    y: Any,
+    loss: Loss,
+    sample_weight: Any,
+    validation: float | Rowset | None,
+    generator: torch.Generator,
+) -> tuple[Rows | Loader, Rows | None]:
+    """Turn what the user passed into training and validation rows."""
+    place = model.layers[0].grid
+    loader = Loader(X, loss, model.in_features, model.out_features, place.dtype, place.device)
+    fraction = validation if isinstance(validation, (int, float)) else None
+    held_out = None
+    if validation is not None and fraction is None:
+        if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+            raise InputTypeError("validation is neither a fraction nor a pair (X, y); expected one of them.")
+        held_out = _rows(model, validation[0], validation[1], loss)
+    if sample_weight is not None and loss.name == "custom":
+        raise InputError(
+            "sample_weight goes with the losses 'mse' and 'cross_entropy'; weight rows in your callable."
+        )
+    if y is None:
+        if not _is_loader(X):
+            raise InputError("y is missing; expected targets, or a loader of (X, y) batches in place of X.")
+        if fraction is not None or sample_weight is not None:
+            raise InputError(
+                "A loader's rows cannot be split or weighted here; pass validation=(X, y), weight in the loss."
+            )
+        return loader, held_out
+    rows = _rows(model, X, y, loss)
+    n = len(rows)
+    weight = None
+    if sample_weight is not None:
+        weight = as_weights(sample_weight, n, dtype=place.dtype, device=place.device)
+    if fraction is None:
+        return Rows(rows.x, rows.y, weight), held_out
+    n_held_out = round(n * fraction) if 0 < fraction < 1 else 0
+    if not 0 < n_held_out < n:
+        raise InputError(
+            f"validation is {fraction}, of {n} rows; expected a fraction between 0 and 1 that leaves at least one row on "
+            "either side, or a pair (X, y)."
+        )
+    order = torch.randperm(n, generator=generator)
+    parts = []
+    for index in (order[n_held_out:].sort().values, order[:n_held_out].sort().values):
+        part = rows.take(index)
+        if weight is not None:
+            w = as_weights(
+                weight[index.to(weight.device)], len(index), dtype=place.dtype, device=place.device
+            )
+            part = Rows(part.x, part.y, w)
+        parts.append(part)
+    return parts[0], parts[1]
+
+
+def _rows(model: KAN, X: Any, y: Any, loss: Loss) -> Rows:
+    place = model.layers[0].grid
+    x = as_inputs(X, model.in_features, dtype=place.dtype, device=place.device, names=model.input_names)
+    return Rows(x, loss.target(y, len(x), model.out_features, dtype=place.dtype, device=place.device))
+
+
+def _is_loader(X: Any) -> bool:
+    """Whether X can be iterated over again and again and is not a table."""
+    table = (
+        isinstance(X, (Tensor, np.ndarray, list, tuple, str))
+        or hasattr(X, "columns")
+        or hasattr(X, "__array__")
+    )
+    return not table and isinstance(X, Iterable) and iter(X) is not X
+
+
+_ADVICE = {
+    "max_steps": "The steps ran out; raise steps if the loss still falls.",
+    "converged": "No step improves the objective any more; more accuracy needs a finer grid or another shape.",
+    "early_stopped": "No better value within the patience; the best state is kept.",
+    "stopped": "The callback ended the fit; the best state is kept.",
+    "interrupted": "Stopped by the keyboard; the best state so far is kept.",
+    "diverged": "The loss or a parameter was not finite, or grew without bound; the last good state is kept. Lower "
+    "learning_rate, scale inputs and targets to about one, and check that the loss is finite for any prediction.",
+}
+
+
+def _message(method: Method, advice: str, tracker: Tracker) -> str:
+    """Advice first, then what "auto" did and which step was kept."""
+    parts = [advice[:1].upper() + advice[1:].rstrip(".") + "."]
+    if method.reason:
+        parts.append(f"'auto' chose {method.name!r}: {method.reason}.")
+    if tracker.best_step != tracker.step:
+        parts.append(f"The state of step {tracker.best_step} was kept, the best of {tracker.step}.")
+    return " ".join(parts)
