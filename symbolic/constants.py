@@ -42,6 +42,8 @@ class Refit:
     values : (p,) the constants, in the order of ``parameters``.
     standard_errors : (p,) NaN without degrees of freedom, inf for what the data do not determine.
     covariance : (p, p) of the constants.
+    unit_errors : (p,) standard errors for noise of unit size, sqrt(diag((J^T W J)^-1)); what is known about the
+        constants when the fit is perfect.
     residual : (n,) y - formula, unweighted.
     rss : weighted sum of squared residuals, sum(w * residual**2).
     rmse : sqrt(rss / sum(w)); with zero free constants too.
@@ -55,6 +57,7 @@ class Refit:
     values: Array
     standard_errors: Array
     covariance: Array
+    unit_errors: Array
     residual: Array
     rss: float
     rmse: float
@@ -229,9 +232,10 @@ def refit(
     covariance, rank = covariance_matrix(rows.T, 1.0)
     dof = len(target) - rank
     variance = rss / dof if dof > 0 else math.nan
+    unit_errors = np.sqrt(np.diag(covariance))
     with np.errstate(invalid="ignore"):
         covariance = covariance * variance
-        errors = np.sqrt(np.diag(covariance))
+        np.fill_diagonal(covariance, np.where(np.isinf(unit_errors), np.inf, np.diag(covariance)))
     if weight is None:
         residual = target - bound.value(theta)
     else:
@@ -240,8 +244,9 @@ def refit(
     total = float(len(target)) if weight is None else float(weight.sum())
     return Refit(
         values=theta,
-        standard_errors=np.where(np.isinf(np.diag(covariance)), np.inf, errors),
+        standard_errors=np.sqrt(np.diag(covariance)),
         covariance=covariance,
+        unit_errors=unit_errors,
         residual=residual,
         rss=rss,
         rmse=math.sqrt(rss / total) if rss >= 0 else math.nan,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,6 @@ class Formula:
     dof: int | None = None
     residual_std: float | None = None
     target: str = "y"
-    expr: Expr = field(init=False)
 
     def __post_init__(self) -> None:
         structure = sympy.sympify(self.structure, strict=True)
@@ -117,16 +117,20 @@ class Formula:
             )
         if covariance is not None:
             covariance.setflags(write=False)
-        numbers = {s: sympy.Float(v) if isinstance(v, float) else v for s, v in values.items()}
         for name, value in {
             "structure": structure,
             "values": values,
             "symbols": symbols,
             "names": names,
             "covariance": covariance,
-            "expr": sympy.sympify(structure.xreplace(numbers)),
         }.items():
             object.__setattr__(self, name, value)
+
+    @cached_property
+    def expr(self) -> Expr:
+        """The formula with all numbers in: fitted constants as Float, exact ones exact."""
+        numbers = {s: sympy.Float(v) if isinstance(v, float) else v for s, v in self.values.items()}
+        return self.structure.xreplace(numbers)
 
     @property
     def constants(self) -> tuple[Constant, ...]:

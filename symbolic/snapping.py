@@ -1,0 +1,300 @@
+"""Which constants are exact: dropping the ones that are not needed, and recognising 2, 1/2, pi in the others.
+
+Every constant is known as a value with an interval. Two questions decide whether an exact number may replace it:
+
+1. Does the data allow it? The candidate must lie within two standard errors of the fitted value (plus rounding), and
+   the fit with it, all other constants refitted, tells by how much the residuals grow.
+2. Would it be a surprise? 1/16 lies within 0.0641 +- 0.0083 and so do dozens of other fractions: nothing is learnt.
+   That 3.14159265 +- 2e-8 contains pi would be a strange accident. The exact measure is the length of a description:
+   a fitted constant needs about log(|value| / precision) nats, with precision sqrt(12) standard errors, an exact one
+   needs as many as its height (numerator and denominator) and its family (pi, e, sqrt(2)) cost. The exact number is
+   taken only if it makes formula plus data shorter, n/2 log(rss) included (Rissanen 1978; Bartlett, Desmond and
+   Ferreira 2022, arXiv 2211.11461, eq. 6).
+
+Whether a constant is needed at all (0 for a term, 1 for a factor) is asked by the usual Bayesian information
+criterion: dropping it saves log(n)/2 nats, and one bit for every node that vanishes with it.
+
+For noise-free data both measures work unchanged, with the residuals bounded below by the rounding of y.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import sympy
+from numpy.typing import ArrayLike, NDArray
+from sympy import Expr, Integer, Rational, Symbol
+
+from .constants import EXACT_FIT, Refit, refit
+from .formula import Formula
+from .printing import count_nodes
+
+__all__ = ["candidates", "description_length", "drop_constants", "exact_cost", "fitted", "fitted_cost", "snap"]
+
+Array = NDArray[np.float64]
+
+_INTERVAL = 2.0  # standard errors
+_MAX_DENOMINATOR = 24
+_LOG2 = math.log(2.0)
+_NODE_COST = _LOG2  # nats for one node of a formula
+
+# name, value, nats to name the family; a constant is fraction * family
+_FAMILIES: tuple[tuple[Expr, float], ...] = (
+    (Integer(1), _LOG2),
+    (sympy.pi, 2.0),
+    (1 / sympy.pi, 2.7),
+    (sympy.pi**2, 3.4),
+    (sympy.sqrt(sympy.pi), 3.4),
+    (1 / sympy.sqrt(sympy.pi), 3.4),
+    (1 / sympy.pi**2, 4.1),
+    (sympy.sqrt(2), 2.4),
+    (sympy.sqrt(3), 3.0),
+    (sympy.E, 2.7),
+    (1 / sympy.E, 3.4),
+    (sympy.sqrt(2 * sympy.pi), 4.1),
+    (1 / sympy.sqrt(2 * sympy.pi), 4.1),
+    (sympy.log(2), 3.4),
+)
+
+
+def exact_cost(fraction: Fraction, family_cost: float = _LOG2) -> float:
+    """Nats to write an exact constant: its family, its sign, and the height of its fraction.
+
+    Examples
+    --------
+    >>> [round(exact_cost(Fraction(*f)), 1) for f in ((1, 1), (2, 1), (1, 2), (7, 11))]
+    [2.1, 2.5, 3.5, 6.6]
+    """
+    denominator = math.log(fraction.denominator) + (_LOG2 if fraction.denominator > 1 else 0.0)
+    return family_cost + _LOG2 + math.log(1 + abs(fraction.numerator)) + denominator
+
+
+def fitted_cost(value: float, standard_error: float) -> float:
+    """Nats to write a fitted constant to the precision the data give it.
+
+    Examples
+    --------
+    >>> round(fitted_cost(0.0641, 0.0083), 1), round(fitted_cost(3.14159265, 2e-8), 1)
+    (1.9, 18.3)
+    """
+    if not (math.isfinite(standard_error) and standard_error > 0):
+        return _LOG2
+    return _LOG2 + math.log1p(abs(value) / (math.sqrt(12.0) * standard_error))
+
+
+def description_length(rss: float, n: int, n_constants: int, y: ArrayLike, exact: float = 0.0) -> float:
+    """Nats to write the residuals and the constants: n/2 log(rss/n) + k/2 log(n) + exact.
+
+    rss is bounded below by the rounding of y, so that formulas of noise-free data are told apart by their length only.
+    """
+    return 0.5 * n * math.log(max(rss, _floor(y, n)) / n) + 0.5 * n_constants * math.log(n) + exact
+
+
+def _floor(y: ArrayLike, n: int) -> float:
+    scale = float(np.sqrt(np.mean(np.square(y, dtype=np.float64))))
+    return n * max(EXACT_FIT * scale, 1e-150) ** 2
+
+
+def candidates(value: float, half_width: float) -> Iterator[tuple[Expr, float]]:
+    """Exact numbers within ``half_width`` of a value, with their cost in nats, cheapest of each family first.
+
+    Integers, fractions with denominators up to 24, and these times pi, e, sqrt(2), sqrt(3), log(2) and some powers.
+
+    Examples
+    --------
+    >>> sorted(candidates(1.5708, 1e-4), key=lambda pair: pair[1])[0]
+    (pi/2, 5.484906649788)
+    """
+    for family, cost in _FAMILIES:
+        size = float(family)
+        centre, radius = value / size, half_width / size
+        found = 0
+        for denominator in range(1, (_MAX_DENOMINATOR if family == 1 else 12) + 1):
+            numerator = round(centre * denominator)
+            if abs(numerator) > 1e12 or abs(numerator / denominator - centre) > radius:
+                continue
+            fraction = Fraction(numerator, denominator)
+            if fraction.denominator != denominator or (fraction == 0 and family != 1):
+                continue
+            yield Rational(fraction.numerator, fraction.denominator) * family, exact_cost(fraction, cost)
+            found += 1
+            if found == 2:  # fractions further on are longer and no nearer to being a surprise
+                break
+
+
+class _Fit:
+    """A formula, its constants refitted to the data, and the tools to change one of them."""
+
+    def __init__(self, formula: Formula, X: Array, y: Array, sample_weight: Array | None) -> None:
+        self.formula, self.X, self.y, self.sample_weight = formula, X, y, sample_weight
+        self.free = [symbol for symbol, value in formula.values.items() if isinstance(value, float)]
+        start = [formula.values[symbol] for symbol in self.free]
+        self.result: Refit = refit(
+            self.with_exact(), self.free, formula.symbols, X, y, start, sample_weight
+        )
+
+    def with_exact(self) -> Expr:
+        exact = {s: v for s, v in self.formula.values.items() if not isinstance(v, float)}
+        return self.formula.structure.xreplace(exact)
+
+    @property
+    def n(self) -> int:
+        return self.result.dof + self.result.rank
+
+    def intervals(self) -> dict[Symbol, tuple[float, float]]:
+        """symbol -> (value, standard error), for noise not below the rounding of y."""
+        noise = max(self.result.residual_std, math.sqrt(_floor(self.y, 1)))
+        return {
+            symbol: (float(value), max(noise * float(error), 1e-15 * abs(float(value))))
+            for symbol, value, error in zip(self.free, self.result.values, self.result.unit_errors, strict=True)
+        }
+
+    def length(self, fit: Refit) -> float:
+        """n/2 log(rss): the part of the description that the residuals take."""
+        return description_length(fit.rss, self.n, 0, self.y)
+
+    def replaced(self, symbol: Symbol, exact: Expr) -> tuple[Formula, Refit] | None:
+        """The formula with one constant exact and the others refitted; None where that makes no sense."""
+        values: dict[Symbol, Any] = dict(self.formula.values)
+        values.update(zip(self.free, map(float, self.result.values), strict=True))
+        values[symbol] = exact
+        structure = self.formula.structure.xreplace({symbol: exact}) if exact in (0, 1, -1) else self.formula.structure
+        if structure.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo):
+            return None
+        values = {s: v for s, v in values.items() if s in structure.free_symbols}
+        free = [s for s, v in values.items() if isinstance(v, float)]
+        numbers = structure.xreplace({s: v for s, v in values.items() if not isinstance(v, float)})
+        fit = refit(numbers, free, self.formula.symbols, self.X, self.y, [values[s] for s in free], self.sample_weight)
+        if not math.isfinite(fit.rss):
+            return None
+        return with_fit(self.formula, structure, values, fit), fit
+
+
+def with_fit(formula: Formula, structure: Expr, values: Mapping[Symbol, Any], fit: Refit) -> Formula:
+    """The same columns with a structure and constants from a refit; exact values stay."""
+    fitted = iter(map(float, fit.values))
+    numbers = {s: next(fitted) if isinstance(v, float) else v for s, v in values.items()}
+    return replace(
+        formula,
+        structure=structure,
+        values=numbers,
+        covariance=fit.covariance,
+        dof=fit.dof,
+        residual_std=fit.residual_std,
+    )
+
+
+def fitted(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Formula:
+    """The formula with its free constants refitted, with their covariance; unchanged values where the fit fails."""
+    fit = _prepare(formula, X, y, sample_weight)
+    return with_fit(formula, formula.structure, formula.values, fit.result)
+
+
+def _prepare(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> _Fit:
+    weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    return _Fit(formula, np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64), weight)
+
+
+def drop_constants(
+    formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+) -> Formula:
+    """Set constants to 0, 1 or -1 where the data do not ask for more, one at a time, the others refitted.
+
+    A constant goes when n/2 log(rss) grows by less than the log(n)/2 it costs (the Bayesian information criterion)
+    and the nodes that vanish with it; of several the one that shortens the description most goes first. Only what
+    makes the formula shorter is tried: 0 for a term, 1 for a factor or an exponent.
+
+    Parameters
+    ----------
+    formula : its fitted constants are refitted first; exact ones stay.
+    X : (n, d). y : (n,). sample_weight : (n,), optional.
+
+    Examples
+    --------
+    >>> a, b, x = sympy.symbols("a b x", real=True)
+    >>> X = np.linspace(1, 2, 20)[:, None]
+    >>> print(drop_constants(Formula(a * x**2 + b, {a: 0.9, b: 0.1}, (x,)), X, X[:, 0] ** 2))
+    x**2
+    """
+    fit = _prepare(formula, X, y, sample_weight)
+    while fit.free and fit.n > 1:
+        now = fit.length(fit.result)
+        size = count_nodes(fit.formula.structure)
+        best: tuple[float, Formula] | None = None
+        for symbol, (value, error) in fit.intervals().items():
+            for exact in (0, 1, -1):
+                shorter = fit.formula.structure.xreplace({symbol: Integer(exact)})
+                saved = _NODE_COST * (size - count_nodes(shorter))
+                lost = len(set(fit.free) - shorter.free_symbols)
+                saved += 0.5 * math.log(fit.n) * lost
+                # The loss is about (distance/error)^2 / 2; a bent formula may do better, but not ten times.
+                if count_nodes(shorter) >= size or 0.05 * ((value - exact) / error) ** 2 > saved + 1.0:
+                    continue
+                changed = fit.replaced(symbol, Integer(exact))
+                if changed is None:
+                    continue
+                gain = now + saved - fit.length(changed[1])
+                if gain > 0 and (best is None or gain > best[0] + 1e-9):
+                    best = (gain, changed[0])
+        if best is None:
+            break
+        fit = _Fit(best[1], fit.X, fit.y, fit.sample_weight)
+    return with_fit(fit.formula, fit.formula.structure, fit.formula.values, fit.result)
+
+
+def snap(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Formula:
+    """Replace fitted constants by exact numbers where the data single them out (see the module's text).
+
+    One constant at a time, the most surprising first; after each, the others are refitted and judged again.
+
+    Parameters
+    ----------
+    formula : its fitted constants are refitted first; exact ones stay.
+    X : (n, d). y : (n,). sample_weight : (n,), optional.
+
+    Returns
+    -------
+    Formula
+        Snapped constants hold exact SymPy numbers in ``values``; the rest have new values and errors.
+
+    Examples
+    --------
+    >>> a, x = sympy.symbols("a x", real=True)
+    >>> X = np.linspace(0, 1, 50)[:, None]
+    >>> print(snap(Formula(sympy.sin(a * x), {a: 3.1}, (x,)), X, np.sin(np.pi * X[:, 0])))
+    sin(pi*x)
+    """
+    fit = _prepare(formula, X, y, sample_weight)
+    while fit.free and fit.result.dof > 0:
+        now = fit.length(fit.result)
+        options: list[tuple[float, Symbol, Expr]] = []
+        for symbol, (value, error) in fit.intervals().items():
+            if not math.isfinite(error):
+                continue
+            free_cost = fitted_cost(value, error)
+            half_width = _INTERVAL * error + 1e-13 * abs(value)
+            for exact, cost in candidates(value, half_width):
+                loss = 0.5 * ((float(exact) - value) / error) ** 2
+                options.append((free_cost - cost - loss, symbol, exact))
+        options.sort(key=lambda option: -option[0])
+        accepted = None
+        for expected, symbol, exact in options[:8]:
+            if expected < -1.0:
+                break
+            changed = fit.replaced(symbol, exact)
+            if changed is None:
+                continue
+            value, error = fit.intervals()[symbol]
+            saved = expected + 0.5 * ((float(exact) - value) / error) ** 2
+            if saved + now - fit.length(changed[1]) > 0:
+                accepted = changed[0]
+                break
+        if accepted is None:
+            break
+        fit = _Fit(accepted, fit.X, fit.y, fit.sample_weight)
+    return with_fit(fit.formula, fit.formula.structure, fit.formula.values, fit.result)
