@@ -56,7 +56,7 @@ class Table:
         >>> X.shape, y.tolist(), names
         ((2, 1), [10.0, 20.0], ('a',))
         """
-        j = _position(target, self.names, "the target")
+        j = _position(target, self.names)
         inputs = [i for i in range(len(self.names)) if i != j]
         if not inputs:
             raise InputError(
@@ -121,9 +121,7 @@ def read_table(
         line, header = next(rows, (line, []))
         names = _check_names(line, header)
         chosen = _choose(names, columns, where)
-        filters = {
-            _position(name, names, "the column to filter by"): text for name, text in (where or {}).items()
-        }
+        filters = {_position(name, names): text for name, text in (where or {}).items()}
         values = []
         for line, cells in rows:
             if len(cells) != len(names):
@@ -235,18 +233,16 @@ def _choose(
     for j, name in enumerate(columns):
         if name in columns[:j]:
             raise InputError(f"The column {name!r} is asked for twice; expected each once. Remove one.")
-    return [_position(name, names, "a column") for name in columns]
+    return [_position(name, names) for name in columns]
 
 
-def _position(name: str, names: Sequence[str], role: str) -> int:
+def _position(name: str, names: Sequence[str]) -> int:
     if name in names:
         return names.index(name)
     lowered = {other.lower(): other for other in reversed(names)}
     close = difflib.get_close_matches(name.lower(), lowered, n=1)
     hint = f" Did you mean {lowered[close[0]]!r}?" if close else ""
-    raise InputError(
-        f"There is no column {name!r} for {role}; the columns are {_list(names)}.{hint or ' Choose one.'}"
-    )
+    raise InputError(f"There is no column {name!r}; the columns are {_list(names)}.{hint or ' Choose one.'}")
 
 
 def _list(names: Sequence[str], most: int = 20) -> str:

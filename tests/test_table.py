@@ -117,7 +117,7 @@ def test_columns_by_name_leave_the_others_unread(write) -> None:
     table = read_table(path, columns=["b", "a"])
     assert table.names == ("b", "a")
     np.testing.assert_array_equal(table.values[:, 0], 2 * table.values[:, 1])
-    with pytest.raises(InputError, match=r"no column 'A' .*the columns are who, a, b\. Did you mean 'a'\?"):
+    with pytest.raises(InputError, match=r"no column 'A'; the columns are who, a, b\. Did you mean 'a'\?"):
         read_table(path, columns=["A", "b"])
     with pytest.raises(InputError, match="'a' is asked for twice"):
         read_table(path, columns=["a", "a"])
@@ -130,9 +130,7 @@ def test_rows_by_the_text_of_a_column() -> None:
     assert treated.values.shape == (12, 2) and untreated.values.shape == (11, 2)
     with pytest.raises(InputError, match="has 0 rows of data where state=both"):
         read_table(DATA / "puromycin.csv", where={"state": "both"})
-    with pytest.raises(
-        InputError, match=r"no column 'State' for the column to filter by.*Did you mean 'state'"
-    ):
+    with pytest.raises(InputError, match=r"no column 'State'; .*Did you mean 'state'"):
         read_table(DATA / "puromycin.csv", where={"State": "treated"})
 
 
@@ -141,9 +139,7 @@ def test_split_into_inputs_and_target() -> None:
     X, y, names = table.split("q")
     assert names == ("p", "r") and X.shape == (6, 2)
     np.testing.assert_array_equal(y, table.values[:, 1])
-    with pytest.raises(
-        InputError, match=r"no column 'Q' for the target; the columns are p, q, r\. Did you mean 'q'"
-    ):
+    with pytest.raises(InputError, match=r"no column 'Q'; the columns are p, q, r\. Did you mean 'q'"):
         table.split("Q")
     with pytest.raises(InputError, match="'p' is the only column"):
         Table(("p",), np.arange(6.0)[:, None]).split("p")
