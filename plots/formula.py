@@ -16,7 +16,7 @@ from kanlib.network import KAN
 
 from . import style as look
 from .curves import Array, live_edges
-from .text import label, mathtext, size
+from .text import label, mathtext, size, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -154,7 +154,7 @@ def _checked(values: Any, n: int) -> Array:
 
 def _marker(n: int) -> dict[str, Any]:
     if n <= 200:
-        return {"marker": "o", "markersize": 5.0, "color": look.DATA, "markeredgecolor": look.PAPER, "mew": 0.6}
+        return {"marker": "o", "markersize": 5.0, "color": look.DATA, "markeredgecolor": look.PAPER, "markeredgewidth": 0.6}
     return {
         "marker": "o",
         "markersize": 2.4 if n <= 2000 else 1.6,
@@ -169,13 +169,14 @@ def _draw_curve(ax: Axes, law: Any, predict: Predict, x: Array, column: int, y: 
     values = x[:, column]
     low, high = float(values.min()), float(values.max())
     pad = 0.03 * (high - low)
-    if look.wide_range(low, high):
+    both = look.wide_range(low, high) and look.wide_range(float(y.min()), float(y.max()))
+    if both or look.wide_range(low, high, 3.0):
         ax.set_xscale("log")
         dense = np.geomspace(low / 1.1, high * 1.1, 400)
     else:
         start = 0.0 if 0.0 <= low < 0.15 * high else low - pad
         dense = np.linspace(max(start, 0.0) if low >= 0.0 else start, high + pad, 400)
-    if look.wide_range(float(y.min()), float(y.max())) and ax.get_xscale() == "log":
+    if both:
         ax.set_yscale("log")
     table = np.tile(np.nanmedian(x, axis=0), (len(dense), 1))
     table[:, column] = dense
@@ -188,7 +189,7 @@ def _draw_curve(ax: Axes, law: Any, predict: Predict, x: Array, column: int, y: 
         )
     text = None
     if hasattr(law, "latex"):
-        text = mathtext(law.latex())
+        text = mathtext(tidy(law.latex()))
         if text is None or size(text, 10.0)[0] > 2.8:
             text = None
     ax.plot(dense, np.where(shown, curve, np.nan), color=color, linewidth=1.7, zorder=2, gid="kanlib-law")
@@ -261,7 +262,7 @@ def _draw_residuals(ax: Axes, across: Array, residual: Array, marks: dict[str, A
     below = make_axes_locatable(ax).append_axes("bottom", "28%", pad=0.12, sharex=ax)
     below.set_facecolor(look.PAPER)
     below.axhline(0.0, color=color, linewidth=1.0, zorder=2)
-    below.plot(across, residual, linestyle="none", zorder=3, gid="kanlib-residuals", **{**marks, "mew": 0.0})
+    below.plot(across, residual, linestyle="none", zorder=3, gid="kanlib-residuals", **{**marks, "markeredgewidth": 0.0})
     below.set_xlabel(ax.get_xlabel(), parse_math=False)
     below.set_ylabel("residual")
     top = float(np.abs(residual).max())

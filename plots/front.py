@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from kanlib.errors import InputError, InputTypeError
 
 from . import style as look
-from .text import mathtext, size
+from .text import mathtext, size, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -127,21 +127,25 @@ def _label_chosen(ax: Axes, x: float, y: float, formula: Any) -> None:
     ax.plot([x], [y], "o", color=look.SYMBOLIC, markersize=8.0, zorder=4, gid="kanlib-chosen")
     text: str | None = None
     try:
-        text = mathtext(formula.latex())
+        text = mathtext(tidy(formula.latex()))
     except (AttributeError, TypeError, ValueError):
         text = None
-    if text is None or size(text, 10.0)[0] > 3.0:
+    if text is None or size(text, 10.0)[0] > 2.4:
         text = "chosen"
+    # The front falls to the right, so the quarter above and right of a point is free; it is made wide enough.
+    box = ax.get_window_extent()
+    need = (size(text, 10.0)[0] + 0.3) * look.figure_of(ax).dpi / max(box.width, 1.0)
     low, high = ax.get_xlim()
-    right = (x - low) / (high - low) > 0.5
+    if need < 0.7:
+        ax.set_xlim(low, max(high, (x - need * low) / (1.0 - need)))
     ax.annotate(
         text,
         (x, y),
-        xytext=(9 if right else 4, 9),
+        xytext=(7, 6),
         textcoords="offset points",
         fontsize=10.0,
         color=look.SYMBOLIC,
-        ha="right" if right else "left",
+        ha="left",
         va="bottom",
         math_fontfamily="stix",
         gid="kanlib-formula",

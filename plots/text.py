@@ -51,6 +51,35 @@ def labels(names: Sequence[object], limit: int = 28) -> list[str]:
     ]
 
 
+_TOKEN = re.compile(r"(\\(?:mathrm|operatorname|text|mathit|mathbf)\{)((?:[^{}]|\{[^{}]*\})*)\}|\\[A-Za-z]+|[A-Za-z]{2,}")
+
+
+def tidy(latex: str) -> str:
+    r"""SymPy's LaTeX, made for display: names of several letters upright and spaced, outer fractions in full size.
+
+    >>> tidy(r"\frac{212.7 conc}{conc + \frac{1}{2}} rate")
+    '\\dfrac{212.7\\,\\mathrm{conc}}{\\mathrm{conc} + \\frac{1}{2}}\\,\\mathrm{rate}'
+    """
+
+    def upright(match: re.Match[str]) -> str:
+        if match.group(1) is not None:
+            # A hyphen inside a name is no minus sign, and its spaces count.
+            body = match.group(2).replace("-", "\u2010")
+            return match.group(1) + re.sub(r"(?<!\\) ", r"\\ ", body) + "}"
+        return match.group() if match.group().startswith("\\") else rf"\mathrm{{{match.group()}}}"
+
+    text = _TOKEN.sub(upright, latex)
+    text = re.sub(r"(?<=[\w})]) (?=\\mathrm)", r"\\,", text)
+    text = re.sub(r"(\\mathrm\{[^{}]*\}(?:_\{[^{}]*\})?) (?=[\w({])", r"\1\\,", text)
+    pieces, depth, start = [], 0, 0
+    for match in re.finditer(r"\\frac|[{}]", text):
+        if match.group() == "\\frac" and depth == 0:
+            pieces.append(text[start : match.start()] + r"\dfrac")
+            start = match.end()
+        depth += {"{": 1, "}": -1}.get(match.group(), 0)
+    return "".join(pieces) + text[start:]
+
+
 @functools.lru_cache(maxsize=512)
 def mathtext(latex: str) -> str | None:
     """The LaTeX source as a ``$...$`` string matplotlib can set, or None if it cannot.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _SERIES = (
     (("train_loss", "train", "loss", "objective"), "training", look.SPLINE),
-    (("validation_loss", "validation", "val_loss"), "validation", look.SYMBOLIC),
+    (("validation_loss", "validation", "val_loss"), "validation", look.SECOND),
 )
 
 
