@@ -1,54 +1,40 @@
 """kanlib: Kolmogorov-Arnold networks that end in a formula.
 
-Networks live here, formulas in `kanlib.symbolic`, pictures in `kanlib.plots`.
-Public names are imported on first use.
+Networks and their training are here; formulas are in `kanlib.symbolic`, pictures in `kanlib.plots`.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-if TYPE_CHECKING:
-    from .errors import (
-        DataWarning,
-        FormulaError,
-        InputError,
-        InputTypeError,
-        KanlibError,
-        KanlibWarning,
-        StorageError,
-    )
-    from .estimators import KANClassifier, KANRegressor
-    from .fit import FitResult, fit
-    from .layer import KANLayer
-    from .network import KAN
-    from .prune import prune
-    from .storage import load, save
+from .attribution import Attribution, attribute, edge_scores, input_scores, node_scores
+from .errors import (
+    DataWarning,
+    FormulaError,
+    InputError,
+    InputTypeError,
+    KanlibError,
+    KanlibWarning,
+    StorageError,
+)
 
-_HOME = {
-    "KAN": "network",
-    "KANLayer": "layer",
-    "KANRegressor": "estimators",
-    "KANClassifier": "estimators",
-    "FitResult": "fit",
-    "fit": "fit",
-    "prune": "prune",
-    "save": "storage",
-    "load": "storage",
-    "KanlibError": "errors",
-    "InputError": "errors",
-    "InputTypeError": "errors",
-    "StorageError": "errors",
-    "FormulaError": "errors",
-    "KanlibWarning": "errors",
-    "DataWarning": "errors",
-}
+# Imported at once, not on first use: where a file and its function share a name (fit, prune), importing the
+# file later would put the module where users expect the function.
+from .fit import FitResult, fit
+from .grids import refine, update_grid
+from .layer import KANLayer
+from .network import KAN
+from .prune import PruneResult, prune
+from .storage import load, save
+
+if TYPE_CHECKING:
+    from .estimators import KANClassifier, KANRegressor
 
 __all__ = [
     "KAN",
+    "Attribution",
     "DataWarning",
     "FitResult",
     "FormulaError",
@@ -59,22 +45,30 @@ __all__ = [
     "KANRegressor",
     "KanlibError",
     "KanlibWarning",
+    "PruneResult",
     "StorageError",
     "__version__",
+    "attribute",
+    "edge_scores",
     "fit",
+    "input_scores",
     "load",
+    "node_scores",
     "prune",
+    "refine",
     "save",
+    "update_grid",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_HOME[name]}", __name__), name)
-    globals()[name] = value
-    return value
+    # scikit-learn takes as long to import as all the rest: only who asks for an estimator pays for it.
+    if name in ("KANClassifier", "KANRegressor"):
+        from . import estimators
+
+        return getattr(estimators, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted({*globals(), *__all__})
