@@ -28,9 +28,7 @@ _TABLE = (
     BaseFunction("identity", lambda x: x, torch.ones_like),
     BaseFunction("tanh", torch.tanh, lambda x: 1 - torch.tanh(x) ** 2),
     BaseFunction("sin", torch.sin, torch.cos),
-    BaseFunction(
-        "softplus", lambda x: torch.logaddexp(x, torch.zeros_like(x)), torch.sigmoid
-    ),
+    BaseFunction("softplus", lambda x: torch.logaddexp(x, torch.zeros_like(x)), torch.sigmoid),
 )
 
 BASE_FUNCTIONS: dict[str, BaseFunction] = {base.name: base for base in _TABLE}

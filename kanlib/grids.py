@@ -8,10 +8,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from .breakpoints import data_range, quantile_grid, uniform_grid
+from .checks import check_input
 from .errors import InputError
 from .layer import KANLayer
 from .network import KAN, combine, per_layer
-from .splines import curves, data_range, fit_coefficients, quantile_grid, uniform_grid
+from .splines import curves, fit_coefficients
 from .splines import refine as refine_splines
 
 
@@ -19,9 +21,9 @@ from .splines import refine as refine_splines
 def update_grid(model: KAN, x: Tensor, *, margin: float = 0.01) -> None:
     """Fit every grid to the values its inputs take on data, and refit the curves to what they were.
 
-    Uniform grids span the range of the data, free knots follow their quantiles. Layers are done in order, each on the
-    activations of the network so far updated. Everything happens in place: Parameters keep their identity, so an
-    optimizer keeps working (its running averages refer to the old basis, though).
+    Uniform grids span the range of the data, free knots follow their quantiles. Layers are done in order,
+    each on the activations of the network as updated so far. Everything happens in place: Parameters keep their
+    identity, so an optimizer keeps working (its running averages refer to the old basis, though).
 
     Parameters
     ----------
@@ -53,11 +55,14 @@ def update_grid(model: KAN, x: Tensor, *, margin: float = 0.01) -> None:
 @torch.no_grad()
 def update_layer_grid(layer: KANLayer, x: Tensor, *, margin: float = 0.01) -> None:
     """`update_grid` for a single layer."""
-    x = layer._checked(x).reshape(-1, layer.in_features)
-    if not len(x) or not bool(x.isfinite().all()):
+    x = check_input("update_grid", x, layer.in_features, layer.coefficients.dtype).reshape(
+        -1, layer.in_features
+    )
+    bad = int((~x.isfinite()).any(-1).sum())
+    if bad or not len(x):
         raise InputError(
-            f"update_grid got {len(x)} rows, of which some hold NaN or infinity or which are none; expected finite "
-            "values. Remove those rows first."
+            f"update_grid got {len(x)} rows, {bad} of them with NaN or infinity; expected at least one row, "
+            "all finite. Remove the bad rows first."
         )
     if layer.knots == "uniform":
         grid = uniform_grid(*data_range(x, margin), layer.grid_size)
@@ -102,14 +107,17 @@ def refine_layer(layer: KANLayer, grid_size: int) -> KANLayer:
     if uniform and grid_size % layer.grid_size == 0:
         # In float64: rounding then happens once, in the new coefficients.
         factor = grid_size // layer.grid_size
-        coefficients, grid = refine_splines(layer.coefficients.double(), layer.grid.double(), layer.degree, factor)
+        coefficients, grid = refine_splines(
+            layer.coefficients.double(), layer.grid.double(), layer.degree, factor
+        )
     else:
         if uniform:
             grid = uniform_grid(layer.grid[:, 0], layer.grid[:, -1], grid_size)
         else:  # new breakpoints along the curve of the old ones: cells stay dense where they were
-            place = torch.linspace(0, layer.grid_size, grid_size + 1, dtype=torch.float64).to(layer.grid.device)
+            old = layer.grid.double()
+            place = torch.linspace(0, layer.grid_size, grid_size + 1, dtype=old.dtype, device=old.device)
             below = place.floor().long().clamp(max=layer.grid_size - 1)
-            grid = torch.lerp(layer.grid[:, below], layer.grid[:, below + 1], (place - below).to(layer.grid.dtype))
+            grid = torch.lerp(old[:, below], old[:, below + 1], place - below)
         coefficients = _refit(layer, grid)
     learns = layer.coefficients.requires_grad
     fine.coefficients = torch.nn.Parameter(coefficients.to(layer.coefficients), requires_grad=learns)
@@ -118,14 +126,13 @@ def refine_layer(layer: KANLayer, grid_size: int) -> KANLayer:
 
 
 def _refit(layer: KANLayer, grid: Tensor) -> Tensor:
-    """Coefficients on another grid of the layer's curves, by least squares on points spread over its cells."""
+    """Coefficients of the layer's curves on another grid, by least squares on points in all its cells."""
     grid, old = grid.double(), layer.grid.double()
     share = torch.linspace(0, 1, 4 * (layer.degree + 1) + 1, dtype=grid.dtype, device=grid.device)[:-1]
     points = torch.lerp(grid[:, :-1, None], grid[:, 1:, None], share).flatten(1)  # (in, G * per cell)
     points = torch.cat([points, grid[:, -1:]], dim=1).T
-    uniform = layer.knots == "uniform"
+    degree, uniform = layer.degree, layer.knots == "uniform"
     values = curves(
-        points, old, layer.coefficients.double(), layer.degree, extrapolate=layer.extrapolate, uniform=uniform
+        points, old, layer.coefficients.double(), degree, extrapolate=layer.extrapolate, uniform=uniform
     )
-    solved = fit_coefficients(points, values, grid, layer.degree, extrapolate=layer.extrapolate, uniform=uniform)
-    return solved.to(layer.coefficients.dtype)
+    return fit_coefficients(points, values, grid, degree, uniform=uniform).to(layer.coefficients.dtype)

@@ -1,7 +1,7 @@
 """Named rules for the first values of a layer's weights: standard deviations for splines and base functions.
 
-The power law is the best of the rules compared in arXiv 2509.03417 ("Initialization schemes for Kolmogorov-Arnold
-networks"): splines near zero, a strong base path.
+The power law is the best of the rules compared in arXiv 2509.03417 ("Initialization Schemes for
+Kolmogorov-Arnold Networks: An Empirical Study"): splines near zero, a strong base path.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One layer of a Kolmogorov-Arnold network: a learnable function of one variable on every edge, summed at the nodes."""
+"""One layer of a Kolmogorov-Arnold network: a learnable function of one variable on every edge, then sums."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from .base_functions import BASE_FUNCTIONS
-from .errors import InputError, InputTypeError
+from .checks import check_choice, check_input
+from .errors import InputError
 from .initialization import INIT_RULES
 from .primitives import PRIMITIVES
 from .splines import Extrapolate, check_spline, local_basis, spread, uniform_grid
@@ -86,10 +87,12 @@ class KANLayer(nn.Module):
     ) -> None:
         super().__init__()
         if in_features < 1 or out_features < 1:
-            raise InputError(f"KANLayer got {in_features} inputs and {out_features} outputs; expected at least 1 each.")
-        _choice("base", base, (*BASE_FUNCTIONS, None))
-        _choice("knots", knots, ("uniform", "free"))
-        _choice("init", init, tuple(INIT_RULES))
+            raise InputError(
+                f"KANLayer got {in_features} inputs and {out_features} outputs; expected at least 1 of each."
+            )
+        check_choice("base", base, (*BASE_FUNCTIONS, None))
+        check_choice("knots", knots, ("uniform", "free"))
+        check_choice("init", init, tuple(INIT_RULES))
         self.in_features, self.out_features = in_features, out_features
         self.degree, self.base, self.knots, self.extrapolate = degree, base, knots, extrapolate
         self.init = init
@@ -115,7 +118,7 @@ class KANLayer(nn.Module):
         sigmas = INIT_RULES[self.init](self.in_features, self.out_features, self.coefficients.shape[2])
         for parameter, sigma in zip((self.coefficients, self.base_weight), sigmas, strict=True):
             if parameter is not None:
-                # Drawn where the generator lives, so that the first weights do not depend on the layer's device.
+                # Drawn where the generator lives: the first weights do not depend on the layer's device.
                 noise = torch.randn(
                     parameter.shape, generator=generator, device=generator.device, dtype=parameter.dtype
                 )
@@ -148,7 +151,13 @@ class KANLayer(nn.Module):
             When x is no tensor of the layer's dtype.
         """
         x = self._checked(x)
-        y = nn.functional.linear(self._features(x, 0).flatten(-2), self.weights().flatten(1), self.bias)
+        # As two products rather than one of features and weights: nothing of the batch is joined and copied.
+        active = self.spline_mask()
+        y = nn.functional.linear(
+            self._basis(x).flatten(-2), (self.coefficients * active.unsqueeze(-1)).flatten(1), self.bias
+        )
+        if self.base_weight is not None:
+            y = y + nn.functional.linear(self._base(x), self.base_weight * active)
         return y + self._fixed_sums(x) if self._fixed else y
 
     def features(self, x: Tensor) -> Tensor:
@@ -172,6 +181,12 @@ class KANLayer(nn.Module):
         return self._features(self._checked(x), 1)
 
     def _features(self, x: Tensor, derivative: int) -> Tensor:
+        basis = self._basis(x, derivative)
+        if self.base is None:
+            return basis
+        return torch.cat([self._base(x, derivative).unsqueeze(-1), basis], dim=-1)
+
+    def _basis(self, x: Tensor, derivative: int = 0) -> Tensor:
         cell, values = local_basis(
             x,
             self.grid,
@@ -180,24 +195,23 @@ class KANLayer(nn.Module):
             extrapolate=self.extrapolate,
             uniform=self.knots == "uniform",
         )
-        size = self.grid_size + self.degree
-        if self.base is None:
-            return spread(cell, values, size)
-        limit = torch.finfo(x.dtype).max ** 0.5
-        base = BASE_FUNCTIONS[self.base]
-        value = (base.derivative if derivative else base.function)(x.clamp(-limit, limit))
-        return torch.cat([value.unsqueeze(-1), spread(cell, values, size)], dim=-1)
+        return spread(cell, values, self.grid_size + self.degree)
+
+    def _base(self, x: Tensor, derivative: int = 0) -> Tensor:
+        limit = torch.finfo(x.dtype).max ** 0.5  # as far as splines go on
+        base = BASE_FUNCTIONS[self.base or "silu"]
+        return (base.derivative if derivative else base.function)(x.clamp(-limit, limit))
 
     def weights(self) -> Tensor:
         """Weights of the features, zero for masked and for fixed edges; shape (out, in, F), in the graph."""
-        weights = self.coefficients
+        weights: Tensor = self.coefficients
         if self.base_weight is not None:
             weights = torch.cat([self.base_weight.unsqueeze(-1), weights], dim=-1)
         return weights * self.spline_mask().unsqueeze(-1)
 
     @torch.no_grad()
     def set_weights(self, weights: Tensor) -> None:
-        """Copy weights (out, in, F) into the parameters in place; masked and fixed edges keep what they have."""
+        """Copy weights (out, in, F) into the parameters; masked and fixed edges keep what they have."""
         expected = (*self.mask.shape, self.coefficients.shape[2] + (self.base_weight is not None))
         if tuple(weights.shape) != expected:
             raise InputError(
@@ -225,7 +239,8 @@ class KANLayer(nn.Module):
         values = torch.einsum("...if,oif->...oi", self._features(x, 0), self.weights())
         if self._fixed:
             outputs, inputs, fixed = self._fixed_values(x)
-            values = values.index_put((..., outputs, inputs), fixed)
+            place = outputs * self.in_features + inputs
+            values = values.flatten(-2).index_copy(-1, place, fixed).unflatten(-1, self.mask.shape)
         return values
 
     def edge(self, x: Tensor, i: int, j: int) -> Tensor:
@@ -262,7 +277,7 @@ class KANLayer(nn.Module):
         tensor([[18.]], grad_fn=<AddBackward0>)
         """
         i, j = self._edge(i, j)
-        _choice("primitive", name, tuple(PRIMITIVES))
+        check_choice("primitive", name, tuple(PRIMITIVES))
         if len(constants) != 5:
             raise InputError(f"fix_edge got {len(constants)} constants; expected five: a, b, c, d, p.")
         self.edge_constants[j, i] = torch.as_tensor(constants).to(self.edge_constants)
@@ -290,7 +305,7 @@ class KANLayer(nn.Module):
             self.primitive_index[j, i] = list(PRIMITIVES).index(name)
 
     def _fixed_values(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Outputs and inputs of the fixed edges, and their values (..., edges), one call for each primitive."""
+        """Outputs and inputs of the fixed edges, and values (..., edges), one call for each primitive."""
         edges = sorted(self._fixed, key=self._fixed.__getitem__)  # edges of one primitive side by side
         inputs = torch.tensor([i for i, _ in edges], device=x.device)
         outputs = torch.tensor([j for _, j in edges], device=x.device)
@@ -313,30 +328,13 @@ class KANLayer(nn.Module):
     # ------------------------------------------------------------------ checks, printing, state
 
     def _checked(self, x: Tensor) -> Tensor:
-        dtype = self.coefficients.dtype
-        if not isinstance(x, Tensor):
-            raise InputTypeError(
-                f"KANLayer got {type(x).__name__}; expected a tensor. Convert it by torch.as_tensor(x, dtype={dtype})."
-            )
-        if x.ndim == 0 or x.shape[-1] != self.in_features:
-            raise InputError(
-                f"KANLayer got x of shape {tuple(x.shape)}; expected (..., {self.in_features}). "
-                "Put the inputs in the last dimension, or build the layer with that many in_features."
-            )
-        if x.dtype != dtype:
-            if x.is_floating_point() and torch.is_autocast_enabled(x.device.type):
-                return x.to(dtype)
-            raise InputTypeError(
-                f"KANLayer got x of dtype {x.dtype}, but its parameters are {dtype}. "
-                f"Convert one of them: x.to({dtype}), or layer.to({x.dtype if x.is_floating_point() else dtype})."
-            )
-        return x
+        return check_input("KANLayer", x, self.in_features, self.coefficients.dtype)
 
     def _edge(self, i: int, j: int) -> tuple[int, int]:
         if not (-self.in_features <= i < self.in_features and -self.out_features <= j < self.out_features):
             raise InputError(
-                f"edge ({i}, {j}) does not exist; expected an input below {self.in_features} and an output below "
-                f"{self.out_features}."
+                f"edge ({i}, {j}) does not exist; expected an input below {self.in_features} and an output "
+                f"below {self.out_features}."
             )
         return i % self.in_features, j % self.out_features
 
@@ -344,7 +342,8 @@ class KANLayer(nn.Module):
         text = f"{self.in_features}, {self.out_features}, grid_size={self.grid_size}, degree={self.degree}"
         text += f", base={self.base!r}, knots={self.knots!r}, extrapolate={self.extrapolate!r}"
         masked = int((~self.mask).sum())
-        return text + (f", masked={masked}" if masked else "") + (f", fixed={len(self._fixed)}" if self._fixed else "")
+        text += f", masked={masked}" if masked else ""
+        return text + (f", fixed={len(self._fixed)}" if self._fixed else "")
 
     def get_extra_state(self) -> dict[str, Any]:
         """Names of the fixed edges, as [input, output, name]."""
@@ -354,11 +353,6 @@ class KANLayer(nn.Module):
         """Take over the names of fixed edges from a state_dict."""
         fixed = {}
         for i, j, name in state["fixed_edges"]:
-            _choice("primitive", name, tuple(PRIMITIVES))
+            check_choice("primitive", name, tuple(PRIMITIVES))
             fixed[self._edge(i, j)] = name
         self._set_fixed(fixed)
-
-
-def _choice(what: str, value: object, known: tuple[object, ...]) -> None:
-    if value not in known:
-        raise InputError(f"{what} {value!r} is not known; expected one of {', '.join(map(repr, known))}.")

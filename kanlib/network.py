@@ -9,6 +9,7 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor, nn
 
+from .checks import check_input
 from .errors import InputError
 from .layer import KANLayer
 from .splines import Extrapolate
@@ -60,18 +61,21 @@ class Width:
                 result = cls(width)
             else:
                 sums, products = width
-                result = cls(int(sums), (2,) * products if isinstance(products, int) else tuple(map(int, products)))
+                arities = (2,) * products if isinstance(products, int) else tuple(int(n) for n in products)
+                result = cls(int(sums), arities)
         except (TypeError, ValueError):
             raise InputError(
                 f"width {width!r} cannot be read; expected a number of nodes or a pair (sums, products)."
             ) from None
         if result.sums < 0 or result.size < 1 or any(arity < 2 for arity in result.products):
-            raise InputError(f"width {width!r} is not possible; expected at least one node and arities of at least 2.")
+            raise InputError(
+                f"width {width!r} is not possible; expected at least one node, and arities of at least 2."
+            )
         return result
 
 
 def combine(values: Tensor, width: Width) -> Tensor:
-    """Node values (..., size) from subnode values (..., subnodes): sums stay, groups are multiplied; sums come first.
+    """Node values (..., size) from subnode values (..., subnodes): sums first, then the products of groups.
 
     Examples
     --------
@@ -83,7 +87,7 @@ def combine(values: Tensor, width: Width) -> Tensor:
     sums, *groups = values.split([width.sums, *width.products], dim=-1)
     products = []
     for group in groups:
-        first, *rest = group.unbind(-1)  # not torch.prod, whose second derivative is slow and fragile at zeros
+        first, *rest = group.unbind(-1)  # not torch.prod, whose derivatives are slow and fragile at zeros
         for factor in rest:
             first = first * factor
         products.append(first)
@@ -96,8 +100,8 @@ class KAN(nn.Module):
     Parameters
     ----------
     widths : sequence
-        Nodes of every layer, the inputs first. An entry is an int, or (sums, products) where products is a number of
-        products of two or a sequence of arities.
+        Nodes of every layer, the inputs first. An entry is an int, or (sums, products) where products is a
+        number of products of two, or a sequence of arities.
     grid_size, degree : int or sequence of int
         One for all layers, or one for each.
     grid_range, base, knots, extrapolate, init
@@ -155,19 +159,25 @@ class KAN(nn.Module):
         super().__init__()
         self.widths = tuple(Width.of(width) for width in widths)
         if len(self.widths) < 2 or self.widths[0].products:
-            raise InputError(f"widths {list(widths)!r} make no network; expected inputs (a plain number) and a layer.")
+            raise InputError(
+                f"widths {list(widths)!r} make no network; expected inputs (a plain number) and a layer or more."
+            )
         n_layers = len(self.widths) - 1
         sizes = per_layer("grid_size", grid_size, n_layers)
         degrees = per_layer("degree", degree, n_layers)
-        index = list(range(self.widths[0].size)) if input_index is None else [int(i) for i in input_index]
+        index = [int(i) for i in (range(self.widths[0].size) if input_index is None else input_index)]
         self.in_features = len(index) if in_features is None else int(in_features)
-        if len(index) != self.widths[0].size or index != sorted({i for i in index if 0 <= i < self.in_features}):
+        if len(index) != self.widths[0].size or index != sorted(
+            {i for i in index if 0 <= i < self.in_features}
+        ):
             raise InputError(
-                f"input_index {index} does not fit {self.widths[0].size} inputs out of {self.in_features} columns; "
-                "expected one increasing column number for each input."
+                f"input_index {index} does not fit {self.widths[0].size} inputs out of {self.in_features} "
+                "columns; expected one column number for each input, increasing."
             )
         if input_names is not None and len(input_names) != self.in_features:
-            raise InputError(f"got {len(input_names)} input_names for {self.in_features} columns; expected one for each.")
+            raise InputError(
+                f"got {len(input_names)} input_names for {self.in_features} columns; expected one for each."
+            )
         self.input_names = None if input_names is None else tuple(str(name) for name in input_names)
         self.out_features = self.widths[-1].size
         self.register_buffer("input_index", torch.tensor(index, device=device))
@@ -210,12 +220,7 @@ class KAN(nn.Module):
 
     def select(self, x: Tensor) -> Tensor:
         """The columns the first layer sees, out of the original ones."""
-        if not isinstance(x, Tensor):
-            return x  # the first layer says what is wrong
-        if x.ndim == 0 or x.shape[-1] != self.in_features:
-            raise InputError(
-                f"KAN got x of shape {tuple(x.shape)}; expected (..., {self.in_features}), the columns it was built for."
-            )
+        x = check_input("KAN", x, self.in_features, self.layers[0].coefficients.dtype)
         return x if len(self.input_index) == self.in_features else x[..., self.input_index]
 
     @property
@@ -225,7 +230,7 @@ class KAN(nn.Module):
 
     @torch.no_grad()
     def edge_curve(self, layer: int, i: int, j: int, n: int = 200) -> tuple[Tensor, Tensor]:
-        """Points (x, y) on the curve of edge (i, j) of a layer over the grid of its input; two tensors of shape (n,).
+        """Points x, y (n,) on the curve of the edge from input i to output j, over the grid of that input.
 
         Examples
         --------
@@ -277,10 +282,14 @@ class KAN(nn.Module):
         try:
             return cls(**arguments, device=device, dtype=getattr(torch, name) if name else None)
         except TypeError as error:
-            raise InputError(f"config does not describe a KAN: {error}. Use what KAN.config() returns.") from None
+            raise InputError(
+                f"config does not describe a KAN: {error}. Use what KAN.config() returns."
+            ) from None
 
     def extra_repr(self) -> str:
-        widths = [width.sums if not width.products else (width.sums, list(width.products)) for width in self.widths]
+        widths = [
+            (width.sums, list(width.products)) if width.products else width.sums for width in self.widths
+        ]
         text = f"widths={widths}"
         if len(self.used_inputs) < self.in_features:
             text += f", in_features={self.in_features}, input_index={list(self.used_inputs)}"
@@ -297,5 +306,7 @@ def per_layer(what: str, value: int | Sequence[int], n_layers: int) -> list[int]
     """
     values = [value] * n_layers if isinstance(value, int) else [int(v) for v in value]
     if len(values) != n_layers:
-        raise InputError(f"{what} has {len(values)} entries for {n_layers} layers; expected one number or one per layer.")
+        raise InputError(
+            f"{what} has {len(values)} entries for {n_layers} layers; expected one number, or one for each."
+        )
     return values

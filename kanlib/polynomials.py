@@ -1,9 +1,9 @@
-"""The polynomial pieces of B-splines: on each cell of a grid, k+1 basis functions, each a polynomial of degree k.
+"""The polynomial pieces of B-splines: on every cell k + 1 basis functions, each a polynomial of degree k.
 
-Both kinds of grid come down to a table of such pieces in the cell coordinate t = (x - left) / width in [0, 1].
-On a uniform grid all cells share one table, a constant of the degree (`uniform_pieces`, exact rationals).
-On free knots every cell has its own (`free_pieces`), made by the recursion of de Boor run on polynomials, once per
-cell rather than once per point.
+Both kinds of grid come down to such pieces in the cell coordinate t = (x - left) / width in [0, 1].
+On a uniform grid all cells share one table, a constant of the degree (`UNIFORM_PIECES`). On free knots
+every cell has its own (`free_pieces`), made by de Boor's recursion run on polynomials, once per cell
+rather than once per point.
 
 Source: C. de Boor, A Practical Guide to Splines, 2001, chapters IX and X.
 """
@@ -11,25 +11,17 @@ Source: C. de Boor, A Practical Guide to Splines, 2001, chapters IX and X.
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache
 from math import perm
 
 import torch
 from torch import Tensor
 
+MAX_DEGREE = 5
 
-@lru_cache(maxsize=None)
-def uniform_pieces(degree: int, derivative: int = 0) -> tuple[tuple[float, ...], ...]:
-    """Pieces of the uniform B-splines on one cell of unit width: row p, column r holds the factor of t^p in basis r.
 
-    Basis r = 0..k is the one that starts k - r cells to the left. With `derivative` d the pieces are those of the
-    d-th derivative, so there are k + 1 - d rows (none when d > k).
-
-    Examples
-    --------
-    >>> uniform_pieces(1)
-    ((1.0, 0.0), (-1.0, 1.0))
-    """
+def _uniform_pieces(degree: int, derivative: int) -> tuple[tuple[float, ...], ...]:
+    """Entry of `UNIFORM_PIECES`, by the recursion of Cox and de Boor on polynomials with rational factors."""
     pieces = [[Fraction(1)]]  # pieces[r][p]; degree 0 is the constant 1
     for k in range(1, degree + 1):
         rows = [[Fraction(0)] * (k + 1) for _ in range(k + 1)]
@@ -43,9 +35,14 @@ def uniform_pieces(degree: int, derivative: int = 0) -> tuple[tuple[float, ...],
                     rows[r][p + 1] -= value / k
                     rows[r][p] += value * (r + 1) / k
         pieces = rows
-    return tuple(
-        tuple(float(piece[p] * perm(p, derivative)) for piece in pieces) for p in range(derivative, degree + 1)
-    )
+    powers = range(derivative, degree + 1)
+    return tuple(tuple(float(piece[p] * perm(p, derivative)) for piece in pieces) for p in powers)
+
+
+# (degree k, derivative d) -> pieces of the d-th derivative on one cell of unit width: row p, column r holds
+# the factor of t^p in basis r, the one that starts k - r cells to the left. There are k + 1 - d rows.
+# A table rather than a cached function, which torch.compile would trace through.
+UNIFORM_PIECES = {(k, d): _uniform_pieces(k, d) for k in range(MAX_DEGREE + 1) for d in range(k + 1)}
 
 
 def extended_knots(grid: Tensor, degree: int) -> Tensor:
@@ -76,15 +73,15 @@ def free_pieces(grid: Tensor, degree: int, derivative: int = 0) -> Tensor:
     Returns
     -------
     Tensor, shape (in, G, k + 1 - d, k + 1)
-        Entry [i, c, p, r] is the factor of t^p in basis c + r of input i on cell c, t the cell coordinate; the
-        derivative is taken with respect to t (divide by the d-th power of the cell's width for x).
+        Entry [i, c, p, r] is the factor of t^p in basis c + r of input i on cell c, t the cell coordinate.
+        The derivative is with respect to t (divide by the d-th power of the cell's width for x).
     """
     knots = extended_knots(grid, degree)
     cells = grid.shape[1] - 1
     left, width = grid[:, :-1, None], (grid[:, 1:] - grid[:, :-1])[..., None]
     pieces = torch.ones_like(left)[..., None]  # (in, G, power, basis), degree 0
     for k in range(1, degree + 1):
-        # The k lower bases on cell c live on knots c+1-k .. c+k; `start` and `end` are their first and last knots.
+        # The k lower bases on cell c live on knots c+1-k .. c+k; their first and last knots:
         window = knots[:, degree + 1 - k : degree + cells + k].unfold(1, 2 * k, 1)  # (in, G, 2k)
         start, end = window[..., :k], window[..., k:]
         lower = pieces / (end - start).unsqueeze(-2)
@@ -101,7 +98,7 @@ def _times_linear(pieces: Tensor, constant: Tensor, slope: Tensor) -> Tensor:
     return pad(pieces * constant, (0, 0, 0, 1)) + pad(pieces * slope, (0, 0, 1, 0))
 
 
-@lru_cache(maxsize=None)
+@cache
 def two_scale(degree: int, factor: int) -> tuple[float, ...]:
     """Factors a_j of B(s) = sum_j a_j B(factor * s - j) for the uniform B-spline B of a degree.
 

@@ -1,12 +1,12 @@
 """The table of primitives, torch side: named functions an edge of a network can be fixed to.
 
-An edge fixed to primitive f computes c * f(a*x + b) + d; its five constants are [a, b, c, d, p], where p is the
-exponent of "power" and unused otherwise. The SymPy side of the table (`kanlib.symbolic.library`) is derived from this
-one by name, so a saved network loads without SymPy.
+An edge fixed to primitive f computes c * f(a*x + b) + d; its five constants are [a, b, c, d, p], where p is
+the exponent of "power" and unused otherwise. The SymPy side of the table (`kanlib.symbolic.library`) is
+derived from this one by name, so a saved network loads without SymPy.
 
-All functions can be differentiated twice. Outside its domain a primitive gives NaN or an infinity, never a number that
-looks right; `Domain.contains` tells beforehand whether a whole interval is safe. (Beyond the range of the floats exp,
-sinh, cosh and powers overflow to infinity as usual.)
+All functions can be differentiated twice. Outside its domain a primitive gives NaN or an infinity, never a
+number that looks right; `Domain.contains` tells beforehand whether a whole interval is safe. (Beyond the
+range of the floats exp, sinh, cosh and powers overflow to infinity as usual.)
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Primitive:
 
 
 def _power(u: Tensor, p: Tensor) -> Tensor:
-    """u^p for u > 0; NaN for negative u even where p happens to be whole, as the derivative in p does not exist."""
+    """u^p for u > 0; NaN for negative u even where p is whole, as there is no derivative in p."""
     return torch.where(u >= 0, u, math.nan) ** p
 
 
@@ -121,7 +121,7 @@ _TABLE = (
     Primitive("abs", torch.abs),
     Primitive("sign", torch.sign),
     Primitive("erf", torch.erf),
-    Primitive("softplus", lambda u: torch.logaddexp(u, torch.zeros_like(u))),  # F.softplus is cut off at u = 20
+    Primitive("softplus", lambda u: torch.logaddexp(u, torch.zeros_like(u))),  # F.softplus is cut off at 20
     Primitive("saturation", lambda u: u / (1 + u), Domain(pole=-1.0)),
     Primitive("entropy", lambda u: u * torch.log(u), _POSITIVE),
     Primitive("power", _power, _POSITIVE, has_exponent=True),

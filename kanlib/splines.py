@@ -1,8 +1,9 @@
 """B-splines as pure functions on tensors.
 
-A grid is a tensor (in_features, G + 1) of increasing breakpoints, one row per input. A spline of degree k on it has
-G + k coefficients. Only k + 1 basis functions are non-zero at a point, each a polynomial of the cell coordinate
-(`kanlib.polynomials`), so no recursion runs over the batch. The right end of the grid belongs to the last cell.
+A grid is a tensor (in_features, G + 1) of increasing breakpoints, one row per input (`kanlib.breakpoints`).
+A spline of degree k on it has G + k coefficients; beyond the grid the knots go on at the width of its end
+cells. Only k + 1 basis functions are non-zero at a point, each a polynomial of the cell coordinate
+(`kanlib.polynomials`), so no recursion runs over the batch. The right end belongs to the last cell.
 
 Every float gives a finite value, infinities included; NaN stays NaN. Outside the grid the rule is one of
 
@@ -20,11 +21,14 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from .breakpoints import quantile_grid as quantile_grid
+from .breakpoints import uniform_grid as uniform_grid
 from .errors import InputError
-from .polynomials import free_pieces, two_scale, uniform_pieces
+from .polynomials import MAX_DEGREE, UNIFORM_PIECES, free_pieces, two_scale
 
 Extrapolate = Literal["linear", "constant", "zero"]
-_TERMS_OUTSIDE = {"linear": 2, "constant": 1, "zero": 0}  # terms of the Taylor series at the end that continue
+# How many terms of the Taylor series at the end continue outside.
+_TERMS_OUTSIDE = {"linear": 2, "constant": 1, "zero": 0}
 
 
 def local_basis(
@@ -53,54 +57,61 @@ def local_basis(
     -------
     cell : Tensor of int64, shape (..., in)
         Value r belongs to basis function cell + r.
-    values : Tensor, shape (..., in, k + 1)
+    values : Tensor, shape (k + 1, ..., in)
+        In this order because k + 1 long rows are worked on several times faster than short columns.
     """
     cells = grid.shape[1] - 1
-    limit = torch.finfo(x.dtype).max ** 0.5  # so far away the line continues no further: no overflow to infinity
+    limit = torch.finfo(x.dtype).max ** 0.5  # that many cells away lines end, lest they overflow
     terms = _TERMS_OUTSIDE[extrapolate] - derivative
+    pieces = None
     if uniform:
         scale = cells / (grid[:, -1] - grid[:, 0])
         position = ((x - grid[:, 0]) * scale).clamp(-limit, limit)
-        # fmin and fmax pass over NaN, whose cell is the first; t stays NaN.
-        left = position.detach().fmax(position.new_zeros(())).fmin(position.new_full((), cells - 1)).floor()
-        t, cell = position - left, left.long()
-        pieces = x.new_tensor(uniform_pieces(degree, derivative)) if derivative <= degree else None
+        left = position.detach().clamp(0, cells - 1).floor()
+        t = position - left
+        cell = left.long().clamp(0, cells - 1)  # as integers once more, for what NaN has become
+        if derivative <= degree:
+            pieces = x.new_tensor(UNIFORM_PIECES[degree, derivative])
     else:
         cell = (x.detach().unsqueeze(-1) >= grid[:, 1:-1]).sum(-1)
         row = cell + cells * torch.arange(grid.shape[0], device=x.device)
         width = grid[:, 1:] - grid[:, :-1]
         scale = width.reciprocal().flatten()[row]
         t = ((x - grid[:, :-1].flatten()[row]) * scale).clamp(-limit, limit)
-        pieces = free_pieces(grid, degree, derivative).flatten(0, 1)[row] if derivative <= degree else None
+        if derivative <= degree:
+            pieces = free_pieces(grid, degree, derivative).flatten(0, 1).movedim(0, -1)[..., row]
     if pieces is None:
-        return cell, (t * 0).unsqueeze(-1).expand(*t.shape, degree + 1)
+        return cell, (t * 0).expand(degree + 1, *t.shape)
     powers = _powers(t, degree - derivative, linear=terms >= 2)
-    values = powers @ pieces if uniform else (powers.unsqueeze(-2) @ pieces).squeeze(-2)
+    if uniform:
+        values = (pieces.T @ powers.flatten(1)).view(degree + 1, *t.shape)
+    else:
+        values = (powers.unsqueeze(1) * pieces).sum(0)
     if derivative:
-        values = values * (scale**derivative).unsqueeze(-1)
+        values = values * scale**derivative
     if terms <= 0:
-        outside = (x < grid[:, 0]) | (x > grid[:, -1])
-        values = values.masked_fill(outside.unsqueeze(-1), 0.0)
+        values = values.masked_fill((x < grid[:, 0]) | (x > grid[:, -1]), 0.0)
     return cell, values
 
 
 def _powers(t: Tensor, top: int, *, linear: bool) -> Tensor:
-    """Powers 0..top of t in [0, 1]; outside, their tangent lines at the ends, or their values there."""
+    """Powers 0..top of t in [0, 1] as rows; outside, their tangent lines or their values at the ends."""
     if top == 0:
-        return (t * 0 + 1).unsqueeze(-1)  # keeps NaN and the graph
+        return (t * 0 + 1).unsqueeze(0)  # keeps NaN and the graph
     inside = t.clamp(0.0, 1.0)
-    columns, power = [torch.ones_like(t), t if linear else inside], inside
+    rows, power = [torch.ones_like(t), t if linear else inside], inside
     beyond = t - inside
     for m in range(2, top + 1):
         lower, power = power, power * inside
-        columns.append(torch.addcmul(power, lower, beyond, value=m) if linear else power)
-    return torch.stack(columns, dim=-1)
+        rows.append(torch.addcmul(power, lower, beyond, value=m) if linear else power)
+    return torch.stack(rows)
 
 
-def spread(cell: Tensor, values: Tensor, size: int, offset: int = 0) -> Tensor:
-    """Put local values (..., m) at positions cell + offset + 0..m-1 of a dense, otherwise zero (..., size)."""
-    index = cell.unsqueeze(-1) + torch.arange(offset, offset + values.shape[-1], device=cell.device)
-    return values.new_zeros((*values.shape[:-1], size)).scatter(-1, index, values)
+def spread(cell: Tensor, values: Tensor, size: int) -> Tensor:
+    """Put local values (m, ...) at positions cell + 0..m-1 of a dense, otherwise zero (..., size)."""
+    order = torch.arange(len(values), device=cell.device).view(-1, *[1] * cell.ndim)
+    zeros = values.new_zeros(()).expand(*cell.shape, size)
+    return zeros.scatter(-1, (cell + order).movedim(0, -1), values.movedim(0, -1))
 
 
 def basis(
@@ -210,8 +221,8 @@ def fit_coefficients(
         Values the curve of edge (i, j) should take at x[:, i].
     grid : Tensor, shape (in, G + 1)
     tolerance : float
-        Singular values below this fraction of the largest count as zero: where the data leave a coefficient open
-        (a cell without points) the smallest solution is taken. The work is done in float64.
+        Singular values below this fraction of the largest count as zero: where the data leave a coefficient
+        open (a cell without points) the smallest solution is taken. The work is done in float64.
 
     Returns
     -------
@@ -232,11 +243,13 @@ def fit_coefficients(
     """
     if x.ndim != 2 or y.ndim != 3 or y.shape[0] != x.shape[0] or y.shape[2] != x.shape[1] or not len(x):
         raise InputError(
-            f"fit_coefficients got x {tuple(x.shape)} and y {tuple(y.shape)}; expected x (n, in) and y (n, out, in) "
-            "with n > 0. Give each edge its own target values."
+            f"fit_coefficients got x {tuple(x.shape)} and y {tuple(y.shape)}; expected x (n, in) and "
+            "y (n, out, in) with n > 0. Give each edge its own target values."
         )
-    design = basis(x.double(), grid.double(), degree, extrapolate=extrapolate, uniform=uniform).transpose(0, 1)
-    left, singular, right = torch.linalg.svd(design, full_matrices=False)  # (in, n, r), (in, r), (in, r, G + k)
+    design = basis(
+        x.double(), grid.double(), degree, extrapolate=extrapolate, uniform=uniform
+    )  # (n, in, G + k)
+    left, singular, right = torch.linalg.svd(design.transpose(0, 1), full_matrices=False)
     keep = singular > tolerance * singular[:, :1]
     inverse = torch.where(keep, singular, 1.0).reciprocal() * keep
     solved = right.mT @ (inverse.unsqueeze(-1) * (left.mT @ y.double().permute(2, 0, 1)))
@@ -268,13 +281,12 @@ def refine(coefficients: Tensor, grid: Tensor, degree: int, factor: int) -> tupl
     if factor < 1 or factor != int(factor):
         raise InputError(f"refine got factor {factor}; expected a whole number of at least 1.")
     cells = grid.shape[1] - 1
-    weights = two_scale(degree, factor)
+    weights = coefficients.new_tensor(two_scale(degree, factor))
     matrix = coefficients.new_zeros(cells + degree, factor * cells + degree)
     for b in range(cells + degree):
         first = factor * (b - degree) + degree  # the fine basis function that starts where basis b starts
-        for j, weight in enumerate(weights):
-            if 0 <= first + j < matrix.shape[1]:
-                matrix[b, first + j] = weight
+        low, high = max(first, 0), min(first + len(weights), matrix.shape[1])
+        matrix[b, low:high] = weights[low - first : high - first]
     return coefficients @ matrix, uniform_grid(grid[:, 0], grid[:, -1], factor * cells)
 
 
@@ -298,7 +310,7 @@ def roughness_matrix(grid: Tensor, degree: int, *, uniform: bool = False) -> Ten
         return result
     width = grid[:, 1:] - grid[:, :-1]
     if uniform:
-        pieces = grid.new_tensor(uniform_pieces(degree, 2)).expand(inputs, cells, degree - 1, degree + 1)
+        pieces = grid.new_tensor(UNIFORM_PIECES[degree, 2]).expand(inputs, cells, degree - 1, degree + 1)
     else:
         pieces = free_pieces(grid, degree, 2)
     order = torch.arange(degree - 1, device=grid.device, dtype=grid.dtype)
@@ -309,100 +321,14 @@ def roughness_matrix(grid: Tensor, degree: int, *, uniform: bool = False) -> Ten
     return result
 
 
-def uniform_grid(
-    low: float | Tensor,
-    high: float | Tensor,
-    grid_size: int,
-    *,
-    in_features: int | None = None,
-    dtype: torch.dtype | None = None,
-    device: torch.device | str | None = None,
-) -> Tensor:
-    """Equally spaced breakpoints from `low` to `high`, one row per input.
-
-    Parameters
-    ----------
-    low, high : float or Tensor of shape (in,)
-    grid_size : int
-        Number of cells G.
-    in_features : int, optional
-        Number of rows when low and high are plain numbers.
-
-    Returns
-    -------
-    Tensor, shape (in, G + 1)
-
-    Examples
-    --------
-    >>> uniform_grid(0.0, 1.0, 4, in_features=1)
-    tensor([[0.0000, 0.2500, 0.5000, 0.7500, 1.0000]])
-    """
-    if grid_size < 1:
-        raise InputError(f"uniform_grid got grid_size {grid_size}; expected a whole number of at least 1.")
-    if not isinstance(low, Tensor):
-        low = torch.full((in_features or 1,), low, dtype=dtype, device=device)
-    high = torch.as_tensor(high, dtype=low.dtype, device=low.device).expand_as(low)
-    if not bool((high > low).all()):
-        raise InputError("uniform_grid got a range whose high end is not above its low end; expected low < high.")
-    steps = torch.arange(grid_size + 1, dtype=low.dtype, device=low.device) / grid_size
-    return torch.lerp(low[:, None], high[:, None], steps)
-
-
-def quantile_grid(x: Tensor, grid_size: int, *, margin: float = 0.0, blend: float = 0.02) -> Tensor:
-    """Free breakpoints at the quantiles of data, so that every cell holds about as many points.
-
-    Parameters
-    ----------
-    x : Tensor, shape (n, in)
-    grid_size : int
-        Number of cells G.
-    margin : float
-        Fraction of each input's range added on either side.
-    blend : float in (0, 1]
-        Share of an equally spaced grid mixed in; it keeps cells open where values repeat.
-
-    Returns
-    -------
-    Tensor, shape (in, G + 1)
-
-    Examples
-    --------
-    >>> quantile_grid(torch.linspace(0, 1, 101)[:, None] ** 2, 2, blend=0.1)
-    tensor([[0.0000, 0.2750, 1.0000]])
-    """
-    low, high = data_range(x, margin)
-    even = uniform_grid(low, high, grid_size)
-    ordered = x.sort(dim=0).values
-    place = torch.linspace(0, len(x) - 1, grid_size + 1, dtype=torch.float64, device=x.device)
-    below = place.floor().long()
-    above = (below + 1).clamp(max=len(x) - 1)
-    inner = torch.lerp(ordered[below], ordered[above], (place - below).to(x.dtype)[:, None]).T
-    grid = torch.lerp(inner, even, blend)
-    grid[:, 0], grid[:, -1] = low, high
-    return grid
-
-
-def data_range(x: Tensor, margin: float = 0.0) -> tuple[Tensor, Tensor]:
-    """Low and high end of every column of x (n, in), widened by a fraction of the range; constants get width 1 or so.
-
-    Examples
-    --------
-    >>> data_range(torch.tensor([[0.0], [2.0]]), margin=0.5)
-    (tensor([-1.]), tensor([3.]))
-    """
-    low, high = x.amin(0), x.amax(0)
-    span = high - low
-    # Below this a grid's cells vanish in rounding: treat the column as constant.
-    flat = span <= 1e3 * torch.finfo(x.dtype).eps * torch.maximum(low.abs(), high.abs())
-    pad = torch.where(flat, 0.5 * torch.maximum(low.abs(), torch.ones_like(low)), margin * span)
-    return low - pad, high + pad
-
-
 def check_spline(grid: Tensor, degree: int, extrapolate: str) -> None:
     """Raise InputError unless grid, degree and the rule outside describe a spline."""
-    if not 0 <= degree <= 5:
-        raise InputError(f"degree {degree} is not supported; expected a whole number from 0 to 5.")
+    if not 0 <= degree <= MAX_DEGREE:
+        raise InputError(f"degree {degree} is not supported; expected a whole number from 0 to {MAX_DEGREE}.")
     if extrapolate not in get_args(Extrapolate):
-        raise InputError(f"extrapolate={extrapolate!r} is not known; expected one of {get_args(Extrapolate)}.")
+        known = ", ".join(map(repr, get_args(Extrapolate)))
+        raise InputError(f"extrapolate {extrapolate!r} is not known; expected one of {known}.")
     if grid.ndim != 2 or grid.shape[1] < 2:
-        raise InputError(f"the grid has shape {tuple(grid.shape)}; expected (in_features, G + 1) with G at least 1.")
+        raise InputError(
+            f"the grid has shape {tuple(grid.shape)}; expected (in_features, G + 1), G at least 1."
+        )

@@ -1,0 +1,39 @@
+"""Checks of arguments that layers and networks share."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .errors import InputError, InputTypeError
+
+
+def check_choice(what: str, value: object, known: tuple[object, ...]) -> None:
+    """Raise InputError unless the value is one of those known."""
+    if value not in known:
+        raise InputError(f"{what} {value!r} is not known; expected one of {', '.join(map(repr, known))}.")
+
+
+def check_input(who: str, x: Tensor, features: int, dtype: torch.dtype) -> Tensor:
+    """Return x if it is a tensor (..., features) of that dtype, and raise what is wrong with it otherwise.
+
+    Under autocast, where the dtype of x is not the user's choice, x is converted.
+    """
+    if not isinstance(x, Tensor):
+        raise InputTypeError(
+            f"{who} got {type(x).__name__}; expected a tensor. Convert it: torch.as_tensor(x, dtype={dtype})."
+        )
+    if x.ndim == 0 or x.shape[-1] != features:
+        raise InputError(
+            f"{who} got x of shape {tuple(x.shape)}; expected (..., {features}). "
+            "Put the inputs in the last dimension, or build it with that many inputs."
+        )
+    if x.dtype == dtype:
+        return x
+    if x.is_floating_point() and torch.is_autocast_enabled(x.device.type):
+        return x.to(dtype)
+    other = f", or the module: module.to({x.dtype})" if x.is_floating_point() else ""
+    raise InputTypeError(
+        f"{who} got x of dtype {x.dtype}; expected {dtype}, as its parameters have. "
+        f"Convert x: x.to({dtype}){other}."
+    )
