@@ -191,8 +191,8 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "discover",
         help="search the formula behind one column of a CSV file",
-        description="Search the formula behind one column of a CSV file. Prints the formula with the standard "
-        "errors of its constants, how well it predicts unseen rows, and what was done; or 'none', "
+        description="Search the formula behind one column of a CSV file. Prints the formula with the "
+        "standard errors of its constants, how well it predicts unseen rows, and what was done; or 'none', "
         "with the reasons, when the data support no formula. Exit code 0 for both, 2 for bad input.",
         epilog="example: kanlib discover cells.csv --target rate --where state=treated --report cells",
     )
