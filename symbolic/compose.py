@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy
@@ -227,7 +227,9 @@ def _scale(expr: Expr, keep_sign: bool) -> tuple[Expr, Expr]:
     return factor, Add(*terms)
 
 
-def parametrize(expr: Expr, reserved: Iterable[Symbol] = ()) -> tuple[Expr, dict[Symbol, float]]:
+def parametrize(
+    expr: Expr, reserved: Iterable[Symbol] = (), *, exact: bool = False
+) -> tuple[Expr, dict[Symbol, Any]]:
     """Replace every Float by a constant c1, c2, ..., named in reading order; exact numbers are structure.
 
     Equal floats become one constant: in u*log(u) the same a and b stand twice.
@@ -236,33 +238,60 @@ def parametrize(expr: Expr, reserved: Iterable[Symbol] = ()) -> tuple[Expr, dict
     ----------
     expr : expression with numbers in.
     reserved : symbols whose names must not be used.
+    exact : name exact numbers too (2, 3/2, pi, 2*pi), all but 1, -1, integer exponents and square roots.
 
     Examples
     --------
     >>> x = Symbol("x", real=True)
     >>> parametrize(2.5 * x**2 / (0.5 + x))
     (c1*x**2/(c2 + x), {c1: 2.5, c2: 0.5})
+    >>> parametrize(sympy.sin(2 * sympy.pi * x), exact=True)
+    (sin(c1*x), {c1: 2*pi})
     """
     taken = {symbol.name for symbol in reserved} | {symbol.name for symbol in expr.free_symbols}
-    floats = sorted(expr.atoms(Float), key=lambda number: float(number))
-    if not floats:
+    found: dict[Symbol, Any] = {}
+    marked = _mark(expr, found, {}, exact)
+    if not found:
         return expr, {}
     # Printed once with marks, to see in which order the constants are read.
-    marks = {number: Symbol(f"c_{index}_mark", real=True) for index, number in enumerate(floats)}
-    read = [int(found) for found in re.findall(r"c_(\d+)_mark", str(_replace(expr, marks)))]
-    order = list(dict.fromkeys(read))
-    names: dict[Float, Symbol] = {}
+    read = dict.fromkeys(re.findall(r"mark_\d+_", str(marked)))
+    by_name = {mark.name: mark for mark in found}
+    names: dict[Symbol, Symbol] = {}
     index = 0
-    for place in order:
+    for name in read:
         index += 1
         while f"c{index}" in taken:
             index += 1
-        names[floats[place]] = Symbol(f"c{index}", real=True)
-    return _replace(expr, names), {symbol: float(number) for number, symbol in names.items()}
+        names[by_name[name]] = Symbol(f"c{index}", real=True)
+    return marked.xreplace(names), {symbol: found[mark] for mark, symbol in names.items()}
 
 
-def _replace(expr: Expr, names: Mapping[Float, Symbol]) -> Expr:
-    return expr.xreplace(dict(names))
+def _mark(expr: Expr, found: dict[Symbol, Any], floats: dict[float, Symbol], exact: bool) -> Expr:
+    """The expression with marks for its numbers; ``found`` collects mark -> number."""
+    if not expr.free_symbols:
+        if expr.has(Float):
+            value = float(expr)
+            if value not in floats:
+                floats[value] = _new_mark(found, value)
+            return floats[value]
+        return _new_mark(found, expr) if exact and expr not in (0, 1, -1) else expr
+    if not expr.args:
+        return expr
+    if isinstance(expr, Pow) and (expr.exp.is_Integer or abs(expr.exp) == sympy.S.Half):
+        return _mark(expr.base, found, floats, exact) ** expr.exp
+    arguments = expr.args
+    if isinstance(expr, (Add, Mul)):
+        # numbers side by side are one constant: 2*pi
+        numbers = [argument for argument in arguments if not argument.free_symbols]
+        if len(numbers) > 1:
+            arguments = (expr.func(*numbers), *[argument for argument in arguments if argument.free_symbols])
+    return expr.func(*[_mark(argument, found, floats, exact) for argument in arguments])
+
+
+def _new_mark(found: dict[Symbol, Any], value: Any) -> Symbol:
+    mark = Symbol(f"mark_{len(found)}_", real=True)
+    found[mark] = value
+    return mark
 
 
 def reduce_parameters(

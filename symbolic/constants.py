@@ -116,7 +116,9 @@ class _Problem:
 
     def guarded(self, theta: Array) -> Array:
         residual = self.residual(theta)
-        if not math.isfinite(float(residual @ residual)):
+        with np.errstate(over="ignore", invalid="ignore"):
+            finite = math.isfinite(float(residual @ residual))
+        if not finite:
             # One bad row must make the whole step look bad, so that the damping grows and the step is taken back.
             residual = np.where(np.isfinite(residual), np.clip(residual, -_HUGE, _HUGE), _HUGE)
         return residual
@@ -145,7 +147,8 @@ def _polish(problem: _Problem, theta: Array, rss: float, steps: int = 4) -> tupl
         step = np.linalg.lstsq((rows / scale[:, None]).T, residual, rcond=_RANK_TOLERANCE)[0] / scale
         trial = theta - step
         new = problem.residual(trial)
-        new_rss = float(new @ new)
+        with np.errstate(over="ignore", invalid="ignore"):
+            new_rss = float(new @ new)
         if not new_rss < rss:
             break
         done = new_rss > 0.999 * rss
@@ -262,7 +265,8 @@ def _solve(problem: _Problem, theta: Array, n: int, max_evaluations: int) -> tup
     """Levenberg-Marquardt, then polish: (values, rss, converged, message)."""
     p = len(theta)
     first = problem.residual(theta)
-    rss = float(first @ first)
+    with np.errstate(over="ignore", invalid="ignore"):
+        rss = float(first @ first)
     if not math.isfinite(rss):
         return theta, rss, False, "the formula is not finite at the start values; start inside its domain"
     if p == 0:
@@ -282,7 +286,8 @@ def _solve(problem: _Problem, theta: Array, n: int, max_evaluations: int) -> tup
     )
     found, status = np.atleast_1d(np.asarray(solution[0], dtype=np.float64)), int(solution[4])
     residual = problem.residual(found)
-    found_rss = float(residual @ residual)
+    with np.errstate(over="ignore", invalid="ignore"):
+        found_rss = float(residual @ residual)
     if not (math.isfinite(found_rss) and np.all(np.isfinite(found))) or found_rss > rss:
         return theta, rss, False, "the fit diverged; the start values are kept"
     found, found_rss = _polish(problem, found, found_rss)

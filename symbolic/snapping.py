@@ -2,7 +2,7 @@
 
 Every constant is known as a value with an interval. Two questions decide whether an exact number may replace it:
 
-1. Does the data allow it? The candidate must lie within two standard errors of the fitted value (plus rounding), and
+1. Do the data allow it? The candidate must lie within the constant's 99 % interval (Student's t, plus rounding), and
    the fit with it, all other constants refitted, tells by how much the residuals grow.
 2. Would it be a surprise? 1/16 lies within 0.0641 +- 0.0083 and so do dozens of other fractions: nothing is learnt.
    That 3.14159265 +- 2e-8 contains pi would be a strange accident. The exact measure is the length of a description:
@@ -12,7 +12,7 @@ Every constant is known as a value with an interval. Two questions decide whethe
    Ferreira 2022, arXiv 2211.11461, eq. 6).
 
 Whether a constant is needed at all (0 for a term, 1 for a factor) is asked by the usual Bayesian information
-criterion: dropping it saves log(n)/2 nats, and one bit for every node that vanishes with it.
+criterion: dropping it saves log(n)/2 nats (`constants_cost`), and one bit for every node that vanishes with it.
 
 For noise-free data both measures work unchanged, with the residuals bounded below by the rounding of y.
 """
@@ -28,17 +28,28 @@ from typing import Any
 import numpy as np
 import sympy
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtrit
 from sympy import Expr, Integer, Rational, Symbol
 
 from .constants import EXACT_FIT, Refit, refit
 from .formula import Formula
 from .printing import count_nodes
 
-__all__ = ["candidates", "description_length", "drop_constants", "exact_cost", "fitted", "fitted_cost", "snap"]
+__all__ = [
+    "candidates",
+    "constants_cost",
+    "description_length",
+    "drop_constants",
+    "exact_cost",
+    "fitted",
+    "fitted_cost",
+    "formula_length",
+    "snap",
+]
 
 Array = NDArray[np.float64]
 
-_INTERVAL = 2.0  # standard errors
+_CONFIDENCE = 0.99
 _MAX_DENOMINATOR = 24
 _LOG2 = math.log(2.0)
 _NODE_COST = _LOG2  # nats for one node of a formula
@@ -87,12 +98,30 @@ def fitted_cost(value: float, standard_error: float) -> float:
     return _LOG2 + math.log1p(abs(value) / (math.sqrt(12.0) * standard_error))
 
 
+def constants_cost(n_constants: int, n: int) -> float:
+    """Nats for fitted constants: log(n)/2 and one bit each, the logarithm with McQuarrie's small-sample correction.
+
+    With few rows the plain k/2 log(n) lets constants in that an F-test would not (McQuarrie 1999, *Statistics &
+    Probability Letters* 44, 79-86: n / (n - k - 2) times that). Infinite when fewer than k + 3 rows are left.
+
+    Examples
+    --------
+    >>> [round(constants_cost(1, n), 2) for n in (6, 12, 1000)]
+    [2.49, 2.35, 4.16]
+    """
+    if n_constants == 0:
+        return 0.0
+    if n - n_constants - 2 <= 0:
+        return math.inf
+    return n_constants * (0.5 * math.log(n) * n / (n - n_constants - 2) + _LOG2)
+
+
 def description_length(rss: float, n: int, n_constants: int, y: ArrayLike, exact: float = 0.0) -> float:
-    """Nats to write the residuals and the constants: n/2 log(rss/n) + k/2 log(n) + exact.
+    """Nats to write the residuals and the constants: n/2 log(rss/n) + `constants_cost` + exact.
 
     rss is bounded below by the rounding of y, so that formulas of noise-free data are told apart by their length only.
     """
-    return 0.5 * n * math.log(max(rss, _floor(y, n)) / n) + 0.5 * n_constants * math.log(n) + exact
+    return 0.5 * n * math.log(max(rss, _floor(y, n)) / n) + constants_cost(n_constants, n) + exact
 
 
 def _floor(y: ArrayLike, n: int) -> float:
@@ -132,6 +161,8 @@ class _Fit:
 
     def __init__(self, formula: Formula, X: Array, y: Array, sample_weight: Array | None) -> None:
         self.formula, self.X, self.y, self.sample_weight = formula, X, y, sample_weight
+        # y in units of the noise, which is what rss is in too
+        self.scaled_y = y if sample_weight is None else (y * np.sqrt(sample_weight))[sample_weight > 0]
         self.free = [symbol for symbol, value in formula.values.items() if isinstance(value, float)]
         start = [formula.values[symbol] for symbol in self.free]
         self.result: Refit = refit(
@@ -148,7 +179,7 @@ class _Fit:
 
     def intervals(self) -> dict[Symbol, tuple[float, float]]:
         """symbol -> (value, standard error), for noise not below the rounding of y."""
-        noise = max(self.result.residual_std, math.sqrt(_floor(self.y, 1)))
+        noise = max(self.result.residual_std, math.sqrt(_floor(self.scaled_y, 1)))
         return {
             symbol: (float(value), max(noise * float(error), 1e-15 * abs(float(value))))
             for symbol, value, error in zip(self.free, self.result.values, self.result.unit_errors, strict=True)
@@ -156,7 +187,7 @@ class _Fit:
 
     def length(self, fit: Refit) -> float:
         """n/2 log(rss): the part of the description that the residuals take."""
-        return description_length(fit.rss, self.n, 0, self.y)
+        return description_length(fit.rss, self.n, 0, self.scaled_y)
 
     def replaced(self, symbol: Symbol, exact: Expr) -> tuple[Formula, Refit] | None:
         """The formula with one constant exact and the others refitted; None where that makes no sense."""
@@ -195,6 +226,15 @@ def fitted(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLik
     return with_fit(formula, formula.structure, formula.values, fit.result)
 
 
+def formula_length(
+    formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+) -> float:
+    """Nats to write y by a formula: residuals, fitted constants, and one bit for every node. Smaller is better."""
+    fit = _prepare(formula, X, y, sample_weight)
+    nodes = _NODE_COST * count_nodes(fit.formula.structure)
+    return description_length(fit.result.rss, fit.n, len(fit.free), fit.scaled_y, nodes)
+
+
 def _prepare(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> _Fit:
     weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     return _Fit(formula, np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64), weight)
@@ -205,8 +245,8 @@ def drop_constants(
 ) -> Formula:
     """Set constants to 0, 1 or -1 where the data do not ask for more, one at a time, the others refitted.
 
-    A constant goes when n/2 log(rss) grows by less than the log(n)/2 it costs (the Bayesian information criterion)
-    and the nodes that vanish with it; of several the one that shortens the description most goes first. Only what
+    A constant goes when n/2 log(rss) grows by less than it and the nodes that vanish with it cost
+    (`constants_cost`); of several the one that shortens the description most goes first. Only what
     makes the formula shorter is tried: 0 for a term, 1 for a factor or an exponent.
 
     Parameters
@@ -229,9 +269,9 @@ def drop_constants(
         for symbol, (value, error) in fit.intervals().items():
             for exact in (0, 1, -1):
                 shorter = fit.formula.structure.xreplace({symbol: Integer(exact)})
-                saved = _NODE_COST * (size - count_nodes(shorter))
                 lost = len(set(fit.free) - shorter.free_symbols)
-                saved += 0.5 * math.log(fit.n) * lost
+                saved = _NODE_COST * (size - count_nodes(shorter))
+                saved += constants_cost(len(fit.free), fit.n) - constants_cost(len(fit.free) - lost, fit.n)
                 # The loss is about (distance/error)^2 / 2; a bent formula may do better, but not ten times.
                 if count_nodes(shorter) >= size or 0.05 * ((value - exact) / error) ** 2 > saved + 1.0:
                     continue
@@ -272,12 +312,13 @@ def snap(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike 
     fit = _prepare(formula, X, y, sample_weight)
     while fit.free and fit.result.dof > 0:
         now = fit.length(fit.result)
+        quantile = float(stdtrit(fit.result.dof, 0.5 + 0.5 * _CONFIDENCE))
         options: list[tuple[float, Symbol, Expr]] = []
         for symbol, (value, error) in fit.intervals().items():
             if not math.isfinite(error):
                 continue
             free_cost = fitted_cost(value, error)
-            half_width = _INTERVAL * error + 1e-13 * abs(value)
+            half_width = quantile * error + 1e-13 * abs(value)
             for exact, cost in candidates(value, half_width):
                 loss = 0.5 * ((float(exact) - value) / error) ** 2
                 options.append((free_cost - cost - loss, symbol, exact))

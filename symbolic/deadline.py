@@ -1,0 +1,86 @@
+"""A time limit for calls that cannot be trusted to end, above all SymPy's simplification.
+
+A signal works only in the main thread of a Unix process, and a worker process would have to import SymPy anew. So the
+call runs in a daemon thread; when the time is over, CPython raises an exception inside that thread (it is pure
+Python, so this takes effect at the next bytecode), and the caller goes on whatever happens: should the thread not
+react, inside one long operation in C, it is left behind and its result ignored.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+__all__ = ["within"]
+
+T = TypeVar("T")
+
+
+class _TimeIsOver(BaseException):
+    """Not an Exception: library code that catches those must not swallow it."""
+
+
+class _Worker(threading.Thread):
+    def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        super().__init__(daemon=True)
+        self.function, self.arguments = function, arguments
+        self.result: Any = None
+        self.error: Exception | None = None
+        self.done = False
+        self.guard = threading.Lock()  # held while the end, or an interruption, is being recorded
+
+    def run(self) -> None:
+        try:
+            try:
+                result = self.function(*self.arguments)
+                with self.guard:
+                    self.result, self.done = result, True
+            except Exception as error:
+                with self.guard:
+                    self.error, self.done = error, True
+        except _TimeIsOver:
+            pass
+
+    def interrupt(self) -> None:
+        """Raise in the thread; again after a while, as an interruption inside a destructor is lost."""
+        for _ in range(5):
+            if not self.is_alive() or not self.guard.acquire(timeout=0.02):
+                return
+            try:
+                if self.done:
+                    return
+                thread = ctypes.c_ulong(self.ident or 0)
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(_TimeIsOver))
+            finally:
+                self.guard.release()
+            self.join(0.1)
+
+
+def within(seconds: float, function: Callable[..., T], *arguments: Any) -> T | None:
+    """The result of ``function(*arguments)``, or None when it raised or took longer than ``seconds``.
+
+    Returns within about half a second after the limit. From any thread.
+
+    Examples
+    --------
+    >>> within(5.0, sum, [1, 2])
+    3
+    >>> def forever():
+    ...     while True:
+    ...         pass
+    >>> within(0.05, forever) is None
+    True
+    """
+    if seconds <= 0:
+        return None
+    worker = _Worker(function, arguments)
+    worker.start()
+    try:
+        worker.join(seconds)
+    finally:
+        # also when the caller itself is interrupted
+        if worker.is_alive():
+            worker.interrupt()
+    return worker.result if worker.done and worker.error is None else None
