@@ -1,9 +1,10 @@
 """From a network whose edges are primitives to one expression with the fewest constants that say the same.
 
-Every edge brings four or five constants, and most combinations of them are redundant: in c*(a*x + b)**2 the scale a
-can move into c, biases of several edges add up to one. Standard errors mean nothing before such gauges are fixed. It
-is done in two steps: SymPy merges numbers while the expression is built from floats (`canonical`), and what is left
-is found numerically, as a Jacobian without full rank, and fixed at 0, 1 or -1 (`reduce_parameters`).
+Every edge brings four or five constants, and most combinations of them are redundant: in c*(a*x + b)**2 the
+scale a can move into c, biases of several edges add up to one. Standard errors mean nothing before such
+gauges are fixed. It is done in two steps: SymPy merges numbers while the expression is built from floats
+(`canonical`), and what is left is found numerically, as a Jacobian without full rank, and fixed at 0, 1 or -1
+(`reduce_parameters`).
 """
 
 from __future__ import annotations
@@ -39,8 +40,9 @@ def network_expression(
 ) -> tuple[Expr, dict[Symbol, float]]:
     """The formula a network computes, when every edge its output depends on is fixed to a primitive.
 
-    Masked edges are absent. Constants that are exactly 0, 1 or -1 count as chosen, not fitted, and become part of
-    the structure; redundant ones are merged as far as algebra goes (see `reduce_parameters` for the rest).
+    Masked edges are absent. Constants that are exactly 0, 1 or -1 count as chosen, not fitted, and become
+    part of the structure; redundant ones are merged as far as algebra goes (see `reduce_parameters` for the
+    rest).
 
     Parameters
     ----------
@@ -150,10 +152,12 @@ def _number(value: float) -> Expr:
 
 @lru_cache(maxsize=4096)
 def canonical(expr: Expr) -> Expr:
-    """Move numeric factors out of powers, logarithms and absolute values, where they merge with those outside.
+    """Move numeric factors out of powers, logarithms and absolute values, where they merge with those
+    outside.
 
-    (2.0*x + 3.0)**2 becomes 4.0*(x + 1.5)**2, log(2.0*x + 3.0) becomes log(x + 1.5) + 0.693; SymPy itself merges
-    sums, products, nested linear functions and exp(x + 1.5). Valid over the reals wherever the original is.
+    (2.0*x + 3.0)**2 becomes 4.0*(x + 1.5)**2, log(2.0*x + 3.0) becomes log(x + 1.5) + 0.693; SymPy itself
+    merges sums, products, nested linear functions and exp(x + 1.5). Valid over the reals wherever the
+    original is.
 
     Examples
     --------
@@ -172,7 +176,11 @@ def canonical(expr: Expr) -> Expr:
     if isinstance(rebuilt, Pow) and rebuilt.exp.is_number and not isinstance(rebuilt.base, Symbol):
         exponent = rebuilt.exp
         factor, rest = _scale(rebuilt.base, keep_sign=not exponent.is_Integer)
-        return _checked(Float(float(factor) ** float(exponent)) * rest**exponent, rebuilt) if factor != 1 else rebuilt
+        return (
+            _checked(Float(float(factor) ** float(exponent)) * rest**exponent, rebuilt)
+            if factor != 1
+            else rebuilt
+        )
     if isinstance(rebuilt, sympy.log):
         factor, rest = _scale(rebuilt.args[0], keep_sign=True)
         return _checked(sympy.log(rest) + Float(math.log(factor)), rebuilt) if factor != 1 else rebuilt
@@ -189,7 +197,9 @@ def _product(factors: list[Expr]) -> Expr:
         return Mul(*factors)
     front, rest = sympy.S.One, []
     for factor in factors:
-        scale, remainder = _scale(factor, keep_sign=False) if isinstance(factor, Add) else (sympy.S.One, factor)
+        scale, remainder = (
+            _scale(factor, keep_sign=False) if isinstance(factor, Add) else (sympy.S.One, factor)
+        )
         front, rest = front * scale, [*rest, remainder]
     body = Mul(*rest)
     coefficient, body = body.as_coeff_Mul()
@@ -304,9 +314,10 @@ def reduce_parameters(
 ) -> tuple[Expr, dict[Symbol, float]]:
     """Fix redundant constants, so that the Jacobian has full rank and every standard error is finite.
 
-    While the constants are not all determined by the formula's own values on X, one of the redundant ones is set to
-    0, 1 or -1 and the others are refitted to the values the formula had; when none of these works it is kept at its
-    current value. The formula's values do not change (to ``tolerance``, relative to their spread).
+    While the constants are not all determined by the formula's own values on X, one of the redundant ones is
+    set to 0, 1 or -1 and the others are refitted to the values the formula had; when none of these works it
+    is kept at its current value. The formula's values do not change (to ``tolerance``, relative to their
+    spread).
 
     Parameters
     ----------
@@ -342,13 +353,19 @@ def reduce_parameters(
     return structure, values
 
 
-def _redundant(structure: Expr, values: Mapping[Symbol, float], symbols: tuple[Symbol, ...], X: Array) -> list[Symbol]:
+def _redundant(
+    structure: Expr, values: Mapping[Symbol, float], symbols: tuple[Symbol, ...], X: Array
+) -> list[Symbol]:
     bound = compile_tape(structure, symbols, tuple(values)).bind(X)
     bound.value(np.array(list(values.values())))
     covariance, rank = covariance_matrix(np.nan_to_num(bound.jacobian_rows()).T, 1.0)
     if rank == len(values):
         return []
-    return [symbol for symbol, variance in zip(values, np.diag(covariance), strict=True) if not np.isfinite(variance)]
+    return [
+        symbol
+        for symbol, variance in zip(values, np.diag(covariance), strict=True)
+        if not np.isfinite(variance)
+    ]
 
 
 def _fix_one(

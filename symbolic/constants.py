@@ -1,9 +1,10 @@
 """All constants of a formula fitted together against y, with standard errors.
 
-Levenberg-Marquardt (MINPACK through `scipy.optimize.leastsq`) on the exact Jacobian of `symbolic.tape`, followed by
-Gauss-Newton steps that carry noise-free data to the rounding floor. Standard errors are those of nonlinear least
-squares, ``sqrt(diag(s^2 (J^T J)^-1))`` with ``s^2 = rss / (n - rank)`` (Seber & Wild, *Nonlinear Regression*, 1989,
-ch. 2), as R's `nls` prints them; they assume independent noise of equal size (or 1/weight) and are linear in it.
+Levenberg-Marquardt (MINPACK through `scipy.optimize.leastsq`) on the exact Jacobian of `symbolic.tape`,
+followed by Gauss-Newton steps that carry noise-free data to the rounding floor. Standard errors are those of
+nonlinear least squares, ``sqrt(diag(s^2 (J^T J)^-1))`` with ``s^2 = rss / (n - rank)`` (Seber & Wild,
+*Nonlinear Regression*, 1989, ch. 2), as R's `nls` prints them; they assume independent noise of equal size
+(or 1/weight) and are linear in it.
 """
 
 from __future__ import annotations
@@ -42,14 +43,15 @@ class Refit:
     values : (p,) the constants, in the order of ``parameters``.
     standard_errors : (p,) NaN without degrees of freedom, inf for what the data do not determine.
     covariance : (p, p) of the constants.
-    unit_errors : (p,) standard errors for noise of unit size, sqrt(diag((J^T W J)^-1)); what is known about the
-        constants when the fit is perfect.
+    unit_errors : (p,) standard errors for noise of unit size, sqrt(diag((J^T W J)^-1)); what is known
+        about the constants when the fit is perfect.
     residual : (n,) y - formula, unweighted.
     rss : weighted sum of squared residuals, sum(w * residual**2).
     rmse : sqrt(rss / sum(w)); with zero free constants too.
     residual_std : s, the residual standard error sqrt(rss / dof).
     dof : degrees of freedom, n - rank (rows of weight zero do not count).
-    rank : number of constants (or combinations) the data determine; below p the formula has a redundant constant.
+    rank : number of constants (or combinations) the data determine; below p the formula has a redundant
+        constant.
     converged : the solver stopped at a stationary point and every value is finite.
     message : why it stopped.
     """
@@ -119,7 +121,8 @@ class _Problem:
         with np.errstate(over="ignore", invalid="ignore"):
             finite = math.isfinite(float(residual @ residual))
         if not finite:
-            # One bad row must make the whole step look bad, so that the damping grows and the step is taken back.
+            # One bad row must make the whole step look bad, so that the damping grows and the step is taken
+            # back.
             residual = np.where(np.isfinite(residual), np.clip(residual, -_HUGE, _HUGE), _HUGE)
         return residual
 
@@ -217,7 +220,12 @@ def refit(
     weight = None
     if sample_weight is not None:
         weight = np.asarray(sample_weight, dtype=np.float64)
-        if weight.shape != target.shape or not np.all(np.isfinite(weight)) or np.any(weight < 0) or not np.any(weight):
+        if (
+            weight.shape != target.shape
+            or not np.all(np.isfinite(weight))
+            or np.any(weight < 0)
+            or not np.any(weight)
+        ):
             raise InputError(
                 f"sample_weight has shape {weight.shape}; expected {target.shape} finite non-negative numbers, "
                 "not all zero."
@@ -242,7 +250,9 @@ def refit(
     if weight is None:
         residual = target - bound.value(theta)
     else:
-        full = compile_tape(structure, tuple(symbols), tuple(parameters)).bind(np.asarray(X, dtype=np.float64))
+        full = compile_tape(structure, tuple(symbols), tuple(parameters)).bind(
+            np.asarray(X, dtype=np.float64)
+        )
         residual = np.asarray(y, dtype=np.float64) - full.value(theta)
     total = float(len(target)) if weight is None else float(weight.sum())
     return Refit(
@@ -272,7 +282,12 @@ def _solve(problem: _Problem, theta: Array, n: int, max_evaluations: int) -> tup
     if p == 0:
         return theta, rss, True, "no free constants"
     if n < p:
-        return theta, rss, False, f"{n} rows cannot determine {p} constants; use a shorter formula or more rows"
+        return (
+            theta,
+            rss,
+            False,
+            f"{n} rows cannot determine {p} constants; use a shorter formula or more rows",
+        )
     solution: Any = leastsq(
         problem.guarded,
         theta,

@@ -1,9 +1,10 @@
 """A time limit for calls that cannot be trusted to end, above all SymPy's simplification.
 
-A signal works only in the main thread of a Unix process, and a worker process would have to import SymPy anew. So the
-call runs in a daemon thread; when the time is over, CPython raises an exception inside that thread (it is pure
-Python, so this takes effect at the next bytecode), and the caller goes on whatever happens: should the thread not
-react, inside one long operation in C, it is left behind and its result ignored.
+A signal works only in the main thread of a Unix process, and a worker process would have to import SymPy
+anew. So the call runs in a daemon thread; when the time is over, CPython raises an exception inside that
+thread (it is pure Python, so this takes effect at the next bytecode), and the caller goes on whatever
+happens: should the thread not react, inside one long operation in C, it is left behind and its result
+ignored.
 """
 
 from __future__ import annotations

@@ -13,17 +13,19 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import torch
 from torch import Tensor
 
+from kanlib.errors import InputError
 from kanlib.primitives import PRIMITIVES
 
-from .library import LIBRARY
+from .library import LIBRARY, search_names
 
-__all__ = ["EdgeFit", "fit_edges"]
+__all__ = ["EdgeFit", "fit_edges", "search_set"]
 
 _REFINED_STARTS = 4
 _STEPS = 40
@@ -244,6 +246,26 @@ def _pairs(ends: list[float]) -> tuple[tuple[float, float, float], ...]:
     return tuple(((hi - lo) / 2, (hi + lo) / 2, 1.0) for lo, hi in itertools.permutations(ends, 2))
 
 
+def search_set(primitives: Sequence[str] | None = None) -> tuple[str, ...]:
+    """The primitives to search: all that are not redundant, or the given ones.
+
+    Raises
+    ------
+    InputError
+        An unknown name.
+    """
+    if primitives is None:
+        return search_names()
+    unknown = sorted(set(primitives) - set(PRIMITIVES))
+    if unknown or not primitives:
+        raise InputError(f"primitives {unknown} are not known; expected names among {sorted(PRIMITIVES)}.")
+    return tuple(dict.fromkeys(_TWINS.get(name, name) for name in primitives))
+
+
+# The curve of the left is one of the right, with other constants.
+_TWINS = {"cos": "sin", "arccos": "arcsin", "sigmoid": "tanh", "saturation": "reciprocal"}
+
+
 @cache
 def _families() -> dict[str, _Family]:
     shift = tuple((1.0, b, 1.0) for b in torch.linspace(-3, 3, 25).tolist())
@@ -275,6 +297,8 @@ def _families() -> dict[str, _Family]:
         "fourth": shifted(),
         "fifth": shifted(),
         "abs": shifted(),
+        # A step has no slope to follow: its place comes from a fine grid of starts.
+        "sign": _Family(tuple((1.0, b, 1.0) for b in torch.linspace(-0.98, 0.98, 99).tolist()), False, False),
         "reciprocal": on_ray(),
         "reciprocal_square": on_ray(),
         "sqrt": on_ray(),

@@ -38,8 +38,8 @@ class Constant:
     ----------
     symbol : its name in ``formula.structure``.
     value : as a float.
-    standard_error : None for an exact constant; NaN where the data leave no degree of freedom; inf where they do not
-        determine it.
+    standard_error : None for an exact constant; NaN where the data leave no degree of freedom; inf where
+        they do not determine it.
     exact : the exact value as text SymPy parses ("2", "pi/2"), None for a fitted one.
     """
 
@@ -60,7 +60,8 @@ class Formula:
     Parameters
     ----------
     structure : SymPy expression in the input symbols and the constants' symbols.
-    values : constant symbol -> a float (fitted) or an exact SymPy number (Integer, Rational, pi, ...), in order.
+    values : constant symbol -> a float (fitted) or an exact SymPy number (Integer, Rational, pi, ...), in
+        order.
     symbols : one symbol per column of the table, in the table's order, used by the formula or not.
     names : the column names; the symbols' names by default.
     covariance : (p, p) of the p fitted constants, in the order they have in ``values``.
@@ -99,7 +100,9 @@ class Formula:
         symbols = tuple(self.symbols)
         names = tuple(str(name) for name in self.names) or tuple(symbol.name for symbol in symbols)
         if len(names) != len(symbols) or len(set(symbols)) != len(symbols):
-            raise InputError(f"A formula got {len(symbols)} symbols and {len(names)} names; expected one of each per column.")
+            raise InputError(
+                f"A formula got {len(symbols)} symbols and {len(names)} names; expected one of each per column."
+            )
         unknown = structure.free_symbols - set(symbols) - set(values)
         if unknown:
             raise FormulaError(
@@ -108,7 +111,9 @@ class Formula:
             )
         fitted = [value for value in values.values() if isinstance(value, float)]
         if not all(np.isfinite(fitted)):
-            raise FormulaError(f"The constants {fitted} are not all finite; refit the formula from another start.")
+            raise FormulaError(
+                f"The constants {fitted} are not all finite; refit the formula from another start."
+            )
         covariance = None if self.covariance is None else np.array(self.covariance, dtype=np.float64)
         if covariance is not None and covariance.shape != (len(fitted), len(fitted)):
             raise InputError(
@@ -165,13 +170,13 @@ class Formula:
 
         Parameters
         ----------
-        X : (n, d) array with the columns the formula was made for, in their order, or a data frame, whose columns
-            are taken by name; columns the formula does not read may be missing there.
+        X : (n, d) array with the columns the formula was made for, in their order, or a data frame, whose
+            columns are taken by name; columns the formula does not read may be missing there.
 
         Returns
         -------
-        (n,) float64. NaN in rows where an input is NaN, and in rows outside the formula's real domain (the log of a
-        negative number, say); infinite at a pole. No warning is given: ``np.isfinite`` tells.
+        (n,) float64. NaN in rows where an input is NaN, and in rows outside the formula's real domain (the
+        log of a negative number, say); infinite at a pole. No warning is given: ``np.isfinite`` tells.
 
         Raises
         ------
@@ -206,7 +211,8 @@ class Formula:
     def latex(self, digits: int = 4) -> str:
         """LaTeX of the right-hand side, floats rounded to ``digits`` significant digits.
 
-        Column names that SymPy cannot carry appear as themselves: ``beta`` as a greek letter, ``mass [kg]`` upright.
+        Column names that SymPy cannot carry appear as themselves: ``beta`` as a greek letter, ``mass [kg]``
+        upright.
         """
         names = {
             symbol: latex_name(symbol.name, name)
@@ -218,23 +224,31 @@ class Formula:
     def to_python(self, function_name: str = "formula") -> str:
         """Source text of a NumPy function of the columns the formula reads, for pasting elsewhere.
 
-        Its arguments are the symbols in the order of the table; the docstring names the columns. It needs NumPy only.
+        Its arguments are the symbols in the order of the table; the docstring names the columns. It needs
+        NumPy only.
         """
         if not function_name.isidentifier():
-            raise InputError(f"function_name is {function_name!r}; expected a Python identifier such as 'formula'.")
+            raise InputError(
+                f"function_name is {function_name!r}; expected a Python identifier such as 'formula'."
+            )
         arguments = [self.symbols[index] for index in self.used]
-        where = "".join(f"; {s} is {name!r}" for s, name in self.symbols_map.items() if Symbol(s, real=True) in arguments)
+        where = "".join(
+            f"; {s} is {name!r}" for s, name in self.symbols_map.items() if Symbol(s, real=True) in arguments
+        )
         text = " ".join(f"{self.target} = {self.text()}{where}".split())
         return print_python(self.expr, arguments, function_name, f"{text} (found by kanlib).")
 
     def text(self, digits: int = 4) -> str:
         """The formula with every fitted constant rounded to the digits its standard error supports.
 
-        For reading; ``str`` keeps every digit. Constants without a standard error get ``digits`` significant digits.
+        For reading; ``str`` keeps every digit. Constants without a standard error get ``digits`` significant
+        digits.
         """
         errors = {constant.symbol: constant.standard_error for constant in self.constants}
         rounded = {
-            symbol: sympy.Float(round_to_error(value, errors[symbol.name], digits)) if isinstance(value, float) else value
+            symbol: sympy.Float(round_to_error(value, errors[symbol.name], digits))
+            if isinstance(value, float)
+            else value
             for symbol, value in self.values.items()
         }
         return print_text(self.structure.xreplace(rounded), digits=12)

@@ -52,7 +52,7 @@ class Candidate:
 
     structure: Expr
     values: dict[Symbol, float]
-    primitives: tuple[str, ...]
+    edges: dict[tuple[int, int, int], str]  # (layer, i, j) -> primitive
     rmse: float
     length: float
 
@@ -179,13 +179,15 @@ def joint_candidates(
     return sorted(found.values(), key=lambda candidate: candidate.length)
 
 
-def _assign(network: KAN, choices: Sequence[EdgeChoice], index: tuple[int, ...]) -> tuple[str, ...]:
-    names = []
+def _assign(
+    network: KAN, choices: Sequence[EdgeChoice], index: tuple[int, ...]
+) -> dict[tuple[int, int, int], str]:
+    names = {}
     for choice, position in zip(choices, index, strict=True):
         fit = choice.fits[position][1]
         network.layers[choice.layer].fix_edge(choice.i, choice.j, fit.name, fit.constants)
-        names.append(fit.name)
-    return tuple(names)
+        names[choice.layer, choice.i, choice.j] = fit.name
+    return names
 
 
 def _spread_rows(n: int, most: int) -> NDArray[np.int64]:

@@ -1,14 +1,16 @@
 """The SymPy side of the table of primitives: one entry for every name in `kanlib.primitives.PRIMITIVES`.
 
-The torch side lives in the core so that a saved network loads without SymPy; this table adds what formulas need:
-the same function on SymPy expressions, a complexity, and whether the search uses it. The two tables are compared
-when this module is imported, and a contract test compares their values.
+The torch side lives in the core so that a saved network loads without SymPy; this table adds what formulas
+need: the same function on SymPy expressions, a complexity, and whether the search uses it. The two tables are
+compared when this module is imported, and a contract test compares their values.
 
-An edge computes ``c*f(a*x + b) + d``. Under these four constants some primitives are the same curve, so the search
-set leaves out the longer twin:
+An edge computes ``c*f(a*x + b) + d``. Under these four constants some primitives are the same curve, so the
+search set leaves out the longer twin:
 
-- cos is sin shifted by pi/2; arccos is arcsin flipped; sigmoid is tanh scaled; saturation u/(1+u) is 1 - 1/(1+u).
-- the named powers (square, cube, sqrt, reciprocal, ...) stay beside `power`: they are shorter by one constant, and
+- cos is sin shifted by pi/2; arccos is arcsin flipped; sigmoid is tanh scaled; saturation u/(1+u) is 1 -
+1/(1+u).
+- the named powers (square, cube, sqrt, reciprocal, ...) stay beside `power`: they are shorter by one
+constant, and
   the ones with an integer exponent also hold where u is negative, which u**p does not.
 """
 
@@ -32,8 +34,8 @@ class Entry:
     Attributes
     ----------
     name : the primitive's name in `kanlib.primitives.PRIMITIVES`.
-    function : ``function(u, p) -> Expr``; only `power` uses the exponent p. Real semantics: u is real, and the value
-        is undefined (NaN in numbers) where the real function is.
+    function : ``function(u, p) -> Expr``; only `power` uses the exponent p. Real semantics: u is real,
+        and the value is undefined (NaN in numbers) where the real function is.
     complexity : about the number of nodes the primitive adds to a formula; identity 1, square 2, ...
     search : whether the search tries it (False: a longer twin of another primitive under c*f(a*u + b) + d).
     """
@@ -101,7 +103,8 @@ if set(LIBRARY) != set(PRIMITIVES) or len(LIBRARY) != len(_ENTRIES):
 
 
 def search_names() -> tuple[str, ...]:
-    """Names of the primitives the search tries, in the table's order: no two are the same curve up to a, b, c, d.
+    """Names of the primitives the search tries, in the table's order: no two are the same curve up to a, b,
+    c, d.
 
     Examples
     --------

@@ -21,18 +21,28 @@ __all__ = ["is_safe_name", "safe_symbols"]
 @lru_cache(maxsize=1)
 def _reserved() -> frozenset[str]:
     """Words that SymPy's parser, Python, or the module names in printed code already give a meaning."""
-    return frozenset(set(sympy.__all__) | set(dir(builtins)) | set(keyword.kwlist) | set(keyword.softkwlist) | {"np", "math"})
+    return frozenset(
+        set(sympy.__all__)
+        | set(dir(builtins))
+        | set(keyword.kwlist)
+        | set(keyword.softkwlist)
+        | {"np", "math"}
+    )
 
 
 def is_safe_name(name: str) -> bool:
-    """Whether ``name`` may stand for a column in a formula: an ASCII identifier that means nothing else to SymPy.
+    """Whether ``name`` may stand for a column in a formula: an ASCII identifier that means nothing else to
+    SymPy.
 
     Examples
     --------
     >>> [is_safe_name(name) for name in ("mass", "E", "lambda", "2x", "a b")]
     [True, False, False, False, False]
     """
-    return bool(re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*|_[A-Za-z0-9][A-Za-z0-9_]*", name)) and name not in _reserved()
+    return (
+        bool(re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*|_[A-Za-z0-9][A-Za-z0-9_]*", name))
+        and name not in _reserved()
+    )
 
 
 def _spell(character: str) -> str:
@@ -66,10 +76,10 @@ def _safe_name(name: str, index: int) -> str:
 def safe_symbols(names: Iterable[str]) -> tuple[tuple[Symbol, ...], dict[str, str]]:
     """Give every column a real SymPy symbol whose printed name parses back to the same symbol.
 
-    A name that is already an identifier without a meaning of its own in SymPy or Python is kept. Others are spelled
-    in ASCII letters, digits and underscores; a word that SymPy knows gets an underscore (``E`` becomes ``E_``), and
-    a name that is taken gets a number. Columns that can keep their name are served first, so that ``'a_b'`` stays
-    ``a_b`` even when ``'a b'`` stands before it.
+    A name that is already an identifier without a meaning of its own in SymPy or Python is kept. Others are
+    spelled in ASCII letters, digits and underscores; a word that SymPy knows gets an underscore (``E``
+    becomes ``E_``), and a name that is taken gets a number. Columns that can keep their name are served
+    first, so that ``'a_b'`` stays ``a_b`` even when ``'a b'`` stands before it.
 
     Parameters
     ----------
@@ -96,7 +106,9 @@ def safe_symbols(names: Iterable[str]) -> tuple[tuple[Symbol, ...], dict[str, st
     columns = [str(name) for name in names]
     repeated = sorted(name for name, count in Counter(columns).items() if count > 1)
     if repeated:
-        raise InputError(f"Column names {repeated} appear more than once; every column needs its own name: rename them.")
+        raise InputError(
+            f"Column names {repeated} appear more than once; every column needs its own name: rename them."
+        )
     taken = {name for name in columns if is_safe_name(name)}
     chosen: list[str] = []
     for index, name in enumerate(columns):

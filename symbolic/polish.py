@@ -1,8 +1,9 @@
-"""The last mile of a formula: equivalent forms, unneeded constants out, exact constants in, the shortest text.
+"""The last mile of a formula: equivalent forms, unneeded constants out, exact constants in, the shortest
+text.
 
-A form matters to statistics as well as to the eye: D + C/(s + K) has three constants that all look significant,
-(a*s + b)/(s + K) is the same curve and shows that b is not needed. So the forms are tried first, each with its
-constants dropped, and the shortest description is kept.
+A form matters to statistics as well as to the eye: D + C/(s + K) has three constants that all look
+significant, (a*s + b)/(s + K) is the same curve and shows that b is not needed. So the forms are tried first,
+each with its constants dropped, and the shortest description is kept.
 """
 
 from __future__ import annotations
@@ -69,7 +70,9 @@ def polish(
     left = end - time.monotonic()
     shorter = simplify_formula(best.expr, formula.symbols, table, time_limit=max(0.0, min(2.0, left)))
     structure, values = parametrize(shorter, formula.symbols, exact=True)
-    named = fitted(replace(formula, structure=structure, values=values, covariance=None), table, target, weight)
+    named = fitted(
+        replace(formula, structure=structure, values=values, covariance=None), table, target, weight
+    )
     worse = formula_length(named, table, target, weight) > formula_length(best, table, target, weight) + 1.0
     return best if worse else named
 

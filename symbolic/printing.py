@@ -13,11 +13,20 @@ from sympy.printing.latex import LatexPrinter
 from sympy.printing.numpy import NumPyPrinter
 from sympy.printing.str import StrPrinter
 
-__all__ = ["count_nodes", "format_value", "latex_name", "print_latex", "print_python", "print_text", "round_to_error"]
+__all__ = [
+    "count_nodes",
+    "format_value",
+    "latex_name",
+    "print_latex",
+    "print_python",
+    "print_text",
+    "round_to_error",
+]
 
 
 def count_nodes(expr: Expr) -> int:
-    """Number of nodes as people count them: leaves, operators and functions; x/y is 3, x - y is 3, sqrt(x) is 2.
+    """Number of nodes as people count them: leaves, operators and functions; x/y is 3, x - y is 3, sqrt(x) is
+    2.
 
     SymPy's own tree writes x/y as x*y**(-1) and -x as (-1)*x, which this undoes.
 
@@ -73,7 +82,8 @@ def _unsigned(expr: Expr) -> tuple[Expr, bool]:
 
 
 def format_value(value: float, standard_error: float | None = None) -> str:
-    """A number with the digits its standard error supports: two digits of the error, and the value to the same place.
+    """A number with the digits its standard error supports: two digits of the error, and the value to the
+    same place.
 
     Examples
     --------
@@ -106,7 +116,9 @@ def _place(standard_error: float) -> int:
 def round_to_error(value: float, standard_error: float | None, digits: int = 4) -> float:
     """The value cut to the digits its standard error supports, to ``digits`` significant ones without a usable error."""
     if standard_error is None or not math.isfinite(standard_error) or standard_error <= 1e-13 * abs(value):
-        return float(f"{value:.{12 if standard_error is not None and math.isfinite(standard_error) else digits}g}")
+        return float(
+            f"{value:.{12 if standard_error is not None and math.isfinite(standard_error) else digits}g}"
+        )
     place = _place(standard_error)
     if standard_error > abs(value):
         return float(f"{value:.2g}")
@@ -185,7 +197,12 @@ class _NumPyPrinter(NumPyPrinter):  # type: ignore[misc]
         return f"np.vectorize(math.erf)({self._print(expr.args[0])})"
 
 
-_RECIPROCALS = ((sympy.cot, sympy.tan), (sympy.sec, sympy.cos), (sympy.csc, sympy.sin), (sympy.coth, sympy.tanh))
+_RECIPROCALS = (
+    (sympy.cot, sympy.tan),
+    (sympy.sec, sympy.cos),
+    (sympy.csc, sympy.sin),
+    (sympy.coth, sympy.tanh),
+)
 
 
 def print_python(expr: Expr, arguments: Sequence[Symbol], function_name: str, docstring: str) -> str:

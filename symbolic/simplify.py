@@ -1,8 +1,10 @@
-"""Shorter forms of a formula: rewritten by SymPy under a time limit, and checked in numbers before they are believed.
+"""Shorter forms of a formula: rewritten by SymPy under a time limit, and checked in numbers before they are
+believed.
 
-Fitted constants are hidden behind positive symbols while SymPy works (it treats floats as inexact and is slow with
-them), and columns that are positive in the data are positive for SymPy, so that log(x**2) becomes 2*log(x) only
-where it may. What comes back must give the same numbers on the rows of the data and a little beyond them.
+Fitted constants are hidden behind positive symbols while SymPy works (it treats floats as inexact and is slow
+with them), and columns that are positive in the data are positive for SymPy, so that log(x**2) becomes
+2*log(x) only where it may. What comes back must give the same numbers on the rows of the data and a little
+beyond them.
 """
 
 from __future__ import annotations
@@ -31,9 +33,7 @@ _TOLERANCE = 1e-9
 _LARGE = 150  # nodes beyond which only the cheap rules are tried
 
 
-def simplify_formula(
-    expr: Expr, symbols: Sequence[Symbol], X: ArrayLike, *, time_limit: float = 1.0
-) -> Expr:
+def simplify_formula(expr: Expr, symbols: Sequence[Symbol], X: ArrayLike, *, time_limit: float = 1.0) -> Expr:
     """An equivalent expression with as few nodes as the rules find, or the expression itself.
 
     Parameters
@@ -83,7 +83,8 @@ def _points(X: Array) -> Array:
 
 
 def same_values(one: Expr, other: Expr, symbols: Sequence[Symbol], points: ArrayLike) -> bool:
-    """Whether ``other`` has the values of ``one`` wherever ``one`` is finite, to 1e-9 of their size and spread.
+    """Whether ``other`` has the values of ``one`` wherever ``one`` is finite, to 1e-9 of their size and
+    spread.
 
     Examples
     --------
@@ -115,7 +116,11 @@ def _forms(expr: Expr, symbols: Sequence[Symbol], X: Array, end: float) -> Itera
         if left <= 0:
             return
         rewritten = within(min(left, 0.5), rule, hidden)
-        if rewritten is None or not isinstance(rewritten, Expr) or rewritten.has(sympy.I, sympy.nan, sympy.zoo):
+        if (
+            rewritten is None
+            or not isinstance(rewritten, Expr)
+            or rewritten.has(sympy.I, sympy.nan, sympy.zoo)
+        ):
             continue
         shown = within(0.5, lambda e=rewritten: canonical(e.xreplace(numbers).xreplace(back)))
         if shown is not None:

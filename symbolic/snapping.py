@@ -1,18 +1,22 @@
 """Which constants are exact: dropping the ones that are not needed, and recognising 2, 1/2, pi in the others.
 
-Every constant is known as a value with an interval. Two questions decide whether an exact number may replace it:
+Every constant is known as a value with an interval. Two questions decide whether an exact number may replace
+it:
 
-1. Do the data allow it? The candidate must lie within the constant's 99 % interval (Student's t, plus rounding), and
+1. Do the data allow it? The candidate must lie within the constant's 99 % interval (Student's t, plus
+rounding), and
    the fit with it, all other constants refitted, tells by how much the residuals grow.
-2. Would it be a surprise? 1/16 lies within 0.0641 +- 0.0083 and so do dozens of other fractions: nothing is learnt.
-   That 3.14159265 +- 2e-8 contains pi would be a strange accident. The exact measure is the length of a description:
-   a fitted constant needs about log(|value| / precision) nats, with precision sqrt(12) standard errors, an exact one
-   needs as many as its height (numerator and denominator) and its family (pi, e, sqrt(2)) cost. The exact number is
-   taken only if it makes formula plus data shorter, n/2 log(rss) included (Rissanen 1978; Bartlett, Desmond and
-   Ferreira 2022, arXiv 2211.11461, eq. 6).
+2. Would it be a surprise? 1/16 lies within 0.0641 +- 0.0083 and so do dozens of other fractions: nothing is
+learnt.
+   That 3.14159265 +- 2e-8 contains pi would be a strange accident. The exact measure is the length of a
+   description: a fitted constant needs about log(|value| / precision) nats, with precision sqrt(12) standard
+   errors, an exact one needs as many as its height (numerator and denominator) and its family (pi, e,
+   sqrt(2)) cost. The exact number is taken only if it makes formula plus data shorter, n/2 log(rss) included
+   (Rissanen 1978; Bartlett, Desmond and Ferreira 2022, arXiv 2211.11461, eq. 6).
 
 Whether a constant is needed at all (0 for a term, 1 for a factor) is asked by the usual Bayesian information
-criterion: dropping it saves log(n)/2 nats (`constants_cost`), and one bit for every node that vanishes with it.
+criterion: dropping it saves log(n)/2 nats (`constants_cost`), and one bit for every node that vanishes with
+it.
 
 For noise-free data both measures work unchanged, with the residuals bounded below by the rounding of y.
 """
@@ -99,10 +103,12 @@ def fitted_cost(value: float, standard_error: float) -> float:
 
 
 def constants_cost(n_constants: int, n: int) -> float:
-    """Nats for fitted constants: log(n)/2 and one bit each, the logarithm with McQuarrie's small-sample correction.
+    """Nats for fitted constants: log(n)/2 and one bit each, the logarithm with McQuarrie's small-sample
+    correction.
 
-    With few rows the plain k/2 log(n) lets constants in that an F-test would not (McQuarrie 1999, *Statistics &
-    Probability Letters* 44, 79-86: n / (n - k - 2) times that). Infinite when fewer than k + 3 rows are left.
+    With few rows the plain k/2 log(n) lets constants in that an F-test would not (McQuarrie 1999, *Statistics
+    & Probability Letters* 44, 79-86: n / (n - k - 2) times that). Infinite when fewer than k + 3 rows are
+    left.
 
     Examples
     --------
@@ -119,7 +125,8 @@ def constants_cost(n_constants: int, n: int) -> float:
 def description_length(rss: float, n: int, n_constants: int, y: ArrayLike, exact: float = 0.0) -> float:
     """Nats to write the residuals and the constants: n/2 log(rss/n) + `constants_cost` + exact.
 
-    rss is bounded below by the rounding of y, so that formulas of noise-free data are told apart by their length only.
+    rss is bounded below by the rounding of y, so that formulas of noise-free data are told apart by their
+    length only.
     """
     return 0.5 * n * math.log(max(rss, _floor(y, n)) / n) + constants_cost(n_constants, n) + exact
 
@@ -132,7 +139,8 @@ def _floor(y: ArrayLike, n: int) -> float:
 def candidates(value: float, half_width: float) -> Iterator[tuple[Expr, float]]:
     """Exact numbers within ``half_width`` of a value, with their cost in nats, cheapest of each family first.
 
-    Integers, fractions with denominators up to 24, and these times pi, e, sqrt(2), sqrt(3), log(2) and some powers.
+    Integers, fractions with denominators up to 24, and these times pi, e, sqrt(2), sqrt(3), log(2) and some
+    powers.
 
     Examples
     --------
@@ -165,9 +173,7 @@ class _Fit:
         self.scaled_y = y if sample_weight is None else (y * np.sqrt(sample_weight))[sample_weight > 0]
         self.free = [symbol for symbol, value in formula.values.items() if isinstance(value, float)]
         start = [formula.values[symbol] for symbol in self.free]
-        self.result: Refit = refit(
-            self.with_exact(), self.free, formula.symbols, X, y, start, sample_weight
-        )
+        self.result: Refit = refit(self.with_exact(), self.free, formula.symbols, X, y, start, sample_weight)
 
     def with_exact(self) -> Expr:
         exact = {s: v for s, v in self.formula.values.items() if not isinstance(v, float)}
@@ -182,7 +188,9 @@ class _Fit:
         noise = max(self.result.residual_std, math.sqrt(_floor(self.scaled_y, 1)))
         return {
             symbol: (float(value), max(noise * float(error), 1e-15 * abs(float(value))))
-            for symbol, value, error in zip(self.free, self.result.values, self.result.unit_errors, strict=True)
+            for symbol, value, error in zip(
+                self.free, self.result.values, self.result.unit_errors, strict=True
+            )
         }
 
     def length(self, fit: Refit) -> float:
@@ -194,13 +202,19 @@ class _Fit:
         values: dict[Symbol, Any] = dict(self.formula.values)
         values.update(zip(self.free, map(float, self.result.values), strict=True))
         values[symbol] = exact
-        structure = self.formula.structure.xreplace({symbol: exact}) if exact in (0, 1, -1) else self.formula.structure
+        structure = (
+            self.formula.structure.xreplace({symbol: exact})
+            if exact in (0, 1, -1)
+            else self.formula.structure
+        )
         if structure.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo):
             return None
         values = {s: v for s, v in values.items() if s in structure.free_symbols}
         free = [s for s, v in values.items() if isinstance(v, float)]
         numbers = structure.xreplace({s: v for s, v in values.items() if not isinstance(v, float)})
-        fit = refit(numbers, free, self.formula.symbols, self.X, self.y, [values[s] for s in free], self.sample_weight)
+        fit = refit(
+            numbers, free, self.formula.symbols, self.X, self.y, [values[s] for s in free], self.sample_weight
+        )
         if not math.isfinite(fit.rss):
             return None
         return with_fit(self.formula, structure, values, fit), fit

@@ -1,12 +1,13 @@
 """Fast numbers from an expression: a tape of NumPy steps, with all derivatives from one backward sweep.
 
-A search refits thousands of formulas once each, so the time to prepare a formula counts as much as the time to
-evaluate it. `sympy.diff` plus `sympy.lambdify` take 5-20 ms per formula; walking the expression once and applying
-reverse-mode differentiation (Griewank & Walther, *Evaluating Derivatives*, 2008, ch. 3) row by row takes well under
-one, and the Jacobian with respect to all parameters costs two to three evaluations, however many there are.
-Parts without parameters are computed once per table, equal subexpressions once.
+A search refits thousands of formulas once each, so the time to prepare a formula counts as much as the time
+to evaluate it. `sympy.diff` plus `sympy.lambdify` take 5-20 ms per formula; walking the expression once and
+applying reverse-mode differentiation (Griewank & Walther, *Evaluating Derivatives*, 2008, ch. 3) row by row
+takes well under one, and the Jacobian with respect to all parameters costs two to three evaluations, however
+many there are. Parts without parameters are computed once per table, equal subexpressions once.
 
-Real semantics: the value is NaN where the real function is undefined (log of a negative number, a root of one).
+Real semantics: the value is NaN where the real function is undefined (log of a negative number, a root of
+one).
 """
 
 from __future__ import annotations

@@ -1,0 +1,276 @@
+"""From a table to a law: grow networks through the ladder of shapes, read formulas off them, and judge."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from tqdm.auto import tqdm
+
+from .discovery import Discovery, FrontPoint, pareto_front
+from .edges import search_set
+from .formula import Formula
+from .joint import Candidate, joint_candidates
+from .names import safe_symbols
+from .problem import Problem, split, table
+from .shapes import Shape, Trained, ladder, train
+from .snapping import fitted, snap
+from .symbolify import finish, formula_length
+from .trim import in_units_of_y, trim
+from .verdict import EXACT, Judgement, held_out_residuals, judge
+
+__all__ = ["discover"]
+
+Array = NDArray[np.float64]
+
+_CLEAR = 1e-3  # held-out error relative to y at which a shape is looked at before larger ones are tried
+_COMPARABLE = 1.25  # shapes within this factor of the best held-out error are looked at
+_MOST_EDGES = 14
+
+
+def discover(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    names: Sequence[str] | None = None,
+    target_name: str | None = None,
+    time_limit: float = 60.0,
+    seed: int = 0,
+    primitives: Sequence[str] | None = None,
+    progress: bool = False,
+) -> Discovery:
+    """Find the law y = f(X), or say that the data support none.
+
+    Small networks of growing shape are trained; where one explains the held-out rows, its edges are recognised as
+    primitives, all constants are refitted to y together, cut and recognised, and the formula is judged on rows it has
+    not seen, against the best network and by its residuals. Forty rows or more are split 80:20; with fewer every row
+    is left out once.
+
+    Parameters
+    ----------
+    X : array or data frame, shape (n, d)
+        At least 5 rows of finite numbers. Constant columns are left aside, with a note.
+    y : array-like, shape (n,)
+    names, target_name : column names; from the data frame or x1, x2, ... and y by default.
+    time_limit : float
+        Seconds; the search ends with the best it has.
+    seed : int
+        Of the split and of the starts: the same seed gives the same result.
+    primitives : sequence of str, optional
+        Names of the primitives to use, see `kanlib.primitives.PRIMITIVES`; all by default.
+    progress : bool
+        Whether to show a progress bar on standard error.
+
+    Returns
+    -------
+    Discovery
+
+    Raises
+    ------
+    InputError, InputTypeError
+        Data that cannot be searched: NaN, text, fewer than 5 rows, a constant y, duplicate names, ...
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.uniform(1, 3, (200, 2))
+    >>> found = discover(X, X[:, 0] * np.exp(-X[:, 1]), names=["a", "t"])
+    >>> found.status, str(found.formula)
+    ('found', 'a*exp(-t)')
+    """
+    search = _Search(table(X, y, names, target_name), seed, time_limit, search_set(primitives), progress)
+    with search.bar:
+        search.run()
+    return search.result()
+
+
+class _Search:
+    """The state of one search: what was trained, which formulas came of it, and what was done."""
+
+    def __init__(
+        self, problem: Problem, seed: int, time_limit: float, primitives: tuple[str, ...], progress: bool
+    ) -> None:
+        self.start = time.monotonic()
+        self.problem, self.primitives = problem, primitives
+        self.expired: Callable[[], bool] = lambda: time.monotonic() - self.start > time_limit
+        self.rng = np.random.default_rng(seed)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.held, self.sample = split(problem, self.rng)
+        self.symbols, _ = safe_symbols(problem.names)
+        self.notes = list(problem.notes)
+        n = len(problem.y)
+        self.held_out = (
+            f"{n} rows are few: every row was left out once"
+            if self.held is None
+            else f"{int(self.held.sum())} of {n} rows, chosen at random"
+        )
+        self.notes.append(f"held out: {self.held_out}")
+        self.trained: list[Trained] = []
+        self.points: list[tuple[FrontPoint, Judgement, Trained, Candidate, Array]] = []
+        self.looked_at: set[str] = set()
+        self.bar = tqdm(desc="discover", disable=not progress, leave=False, bar_format="{desc} [{elapsed}]{postfix}")
+
+    def run(self) -> None:
+        shapes = ladder(len(self.problem.varying))
+        for shape in shapes:
+            if self.expired():
+                self.notes.append(f"time was up before the shape '{shape.name}'")
+                break
+            self.bar.set_description(f"discover: {shape.name}")
+            trained = self.grow(shape)
+            if trained is not None and trained.held_error < _CLEAR:
+                self.look_at(trained)
+                if self.exact():
+                    return
+        if not self.trained:
+            return
+        floor = min(trained.held_error for trained in self.trained)
+        for trained in self.trained:
+            if trained.held_error <= _COMPARABLE * floor and not self.expired():
+                self.look_at(trained)
+
+    def grow(self, shape: Shape) -> Trained | None:
+        trained = train(shape, self.sample, self.generator, self.expired)
+        if trained is None:
+            self.notes.append(f"{shape.name}: not tried, {self.sample.n_rows} rows cannot bear its constants")
+            return None
+        if len(self.sample.t) >= 40:
+            trained = trim(trained, self.sample, share=1.0 if shape.name == "general" else 0.5)
+        self.trained.append(trained)
+        self.notes.append(
+            f"{shape.name}, y = {shape.template}: grid of {trained.grid_size} cells, "
+            f"error {trained.held_error:.2g} of the spread of y"
+        )
+        return trained
+
+    def look_at(self, trained: Trained) -> None:
+        """Read formulas off a network and judge them."""
+        n_edges = sum(int(layer.mask.sum()) for layer in trained.model.layers)
+        if trained.shape.name in self.looked_at or n_edges > _MOST_EDGES:
+            return
+        self.looked_at.add(trained.shape.name)
+        self.bar.set_description(f"discover: formulas for {trained.shape.name}")
+        problem = self.problem
+        rows = slice(None) if self.held is None else ~self.held
+        X, y = problem.X[rows], problem.y[rows]
+        network = self.network(trained)
+        found = joint_candidates(
+            network, X, y, self.symbols, primitives=self.primitives, expired=self.expired, most=40
+        )
+        for candidate in found[:4]:
+            formula = finish(candidate, X, y, self.symbols, problem.names, problem.target_name)
+            residuals = held_out_residuals(formula, problem.X, problem.y, self.held)
+            everywhere = problem.y - formula.predict(problem.X)
+            judgement = self.judge(residuals, everywhere)
+            rmse = math.sqrt(float(np.mean(residuals**2)))
+            point = FrontPoint(formula.complexity, rmse, formula, trained.shape.template, judgement.accepted)
+            self.points.append((point, judgement, trained, candidate, residuals))
+            self.bar.set_postfix_str(f"{problem.target_name} = {formula.text()}", refresh=False)
+            if rmse <= EXACT * problem.spread or self.expired():
+                break
+
+    def judge(self, residuals: Array, everywhere: Array) -> Judgement:
+        y = self.problem.y
+        if self.held is None:
+            n = len(y)
+            reference, network = (y - y.mean()) * n / (n - 1), None
+        else:
+            reference = y[self.held] - y[~self.held].mean()
+            best = min(self.trained, key=lambda trained: trained.held_error)
+            with torch.no_grad():
+                network = (best.model(self.sample.X_held)[:, 0] - self.sample.t_held).numpy() * self.sample.scale
+        return judge(
+            residuals,
+            reference,
+            network,
+            all_residuals=everywhere,
+            X=self.problem.X,
+            spread=self.problem.spread,
+            rng=self.rng,
+            one_by_one=self.held is None,
+        )
+
+    def exact(self) -> bool:
+        return any(point.accepted and point.rmse <= EXACT * self.problem.spread for point, *_ in self.points)
+
+    def network(self, trained: Trained) -> Any:
+        """The trained network in the units of the data, reading the original columns."""
+        network = in_units_of_y(trained.model, self.sample.scale, self.sample.shift)
+        return self.problem.on_all_columns(network)
+
+    def result(self) -> Discovery:
+        problem = self.problem
+        X, y = problem.X, problem.y
+        accepted = [entry for entry in self.points if entry[0].accepted]
+        best: tuple[FrontPoint, Judgement, Trained, Candidate, Array] | None = None
+        if accepted:
+            best = min(accepted, key=lambda entry: formula_length(entry[0].formula, X, y))
+        floor = min((t.held_error for t in self.trained), default=math.nan) * problem.spread
+        common: dict[str, Any] = {
+            "front": pareto_front([entry[0] for entry in self.points]),
+            "held_out": self.held_out,
+            "noise_floor": floor,
+            "names": problem.names,
+            "target_name": problem.target_name,
+            "ranges": np.stack([X.min(axis=0), X.max(axis=0)], axis=1),
+        }
+        if best is None:
+            shown = min(self.trained, key=lambda t: t.held_error, default=None)
+            rmse = floor
+            message, reasons = self.why_none()
+            return Discovery(
+                status="none",
+                message=message,
+                reasons=reasons,
+                formula=None,
+                network=None if shown is None else self.network(shown),
+                r2=1 - (rmse / problem.spread) ** 2,
+                rmse=rmse,
+                notes=tuple(self.notes),
+                seconds=time.monotonic() - self.start,
+                **common,
+            )
+        point, judgement, trained, candidate, residuals = best
+        formula = self.on_all_rows(point.formula)
+        network = self.network(trained)
+        reference = y[self.held] - y[~self.held].mean() if self.held is not None else y - y.mean()
+        self.notes.append("constants of the formula refitted to all rows")
+        return Discovery(
+            status="found",
+            message=f"a formula of the shape y = {trained.shape.template} is supported",
+            reasons=judgement.reasons,
+            formula=formula,
+            network=network,
+            r2=1 - float(np.sum(residuals**2) / np.sum(reference**2)),
+            rmse=point.rmse,
+            notes=tuple(self.notes),
+            seconds=time.monotonic() - self.start,
+            edge_primitives=candidate.edges,
+            **common,
+        )
+
+    def on_all_rows(self, formula: Formula) -> Formula:
+        """Constants from all rows; more rows may single out an exact constant that fewer could not."""
+        X, y = self.problem.X, self.problem.y
+        refitted = snap(fitted(formula, X, y), X, y)
+        finite = np.all(np.isfinite(refitted.predict(X)))
+        return refitted if finite else formula
+
+    def why_none(self) -> tuple[str, tuple[str, ...]]:
+        if not self.points:
+            if self.expired():
+                return "time was up before a formula was tried", ("raise time_limit",)
+            return "no network explains the held-out rows with few enough edges to read a formula off", tuple(
+                note for note in self.notes if "error" in note
+            )
+        tried = sorted(self.points, key=lambda entry: entry[0].rmse)[:3]
+        reasons = tuple(
+            f"{self.problem.target_name} = {point.formula.text()}: {judgement.reasons[-1]}"
+            for point, judgement, *_ in tried
+        )
+        return "no formula passes the tests; the best was refused because " + tried[0][1].reasons[-1], reasons

@@ -1,0 +1,113 @@
+"""What a search for a law ends in: a verdict, the formula if there is one, the network that shows it, and the front."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kanlib.network import KAN
+
+from .formula import Formula
+
+__all__ = ["Discovery", "FrontPoint", "pareto_front"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FrontPoint:
+    """One formula of the front.
+
+    Attributes
+    ----------
+    complexity : int
+        Number of nodes of the expression.
+    rmse : float
+        Root mean squared error on rows the formula was not fitted to, in units of y.
+    formula : Formula
+    template : str
+        The shape it was found in, such as ``"g(sum_i f_i(x_i))"``.
+    accepted : bool
+        Whether it passed every test of the verdict.
+    """
+
+    complexity: int
+    rmse: float
+    formula: Formula
+    template: str
+    accepted: bool = False
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """The outcome of `kanlib.symbolic.discover`.
+
+    Attributes
+    ----------
+    status : "found" or "none"
+        "none" means that no formula is supported by the data; then ``formula`` is None and ``reasons`` say why.
+    message : str
+        One sentence.
+    reasons : tuple of str
+        The tests that were failed, or what speaks for the formula.
+    formula : Formula or None
+    front : tuple of FrontPoint
+        Formulas no other formula beats in both length and error, shortest first.
+    network : KAN or None
+        The network (float64, in the units of the data) whose curves the formula was read from, or the best one.
+    edge_primitives : mapping (layer, i, j) -> name
+        The primitive each edge of ``network`` was recognised as.
+    r2, rmse : float
+        Of the formula, or of the network where there is none; on rows held out of the fit.
+    held_out : str
+        How these rows were held out.
+    noise_floor : float
+        The smallest error a network reached on held-out rows, in units of y.
+    seconds : float
+    notes : tuple of str
+        What was done and why, in order.
+    names, target_name, ranges
+        Columns, target, and the range of the data in every column (n_columns, 2).
+    """
+
+    status: Literal["found", "none"]
+    message: str
+    reasons: tuple[str, ...]
+    formula: Formula | None
+    front: tuple[FrontPoint, ...]
+    network: KAN | None
+    r2: float
+    rmse: float
+    held_out: str
+    noise_floor: float
+    seconds: float
+    notes: tuple[str, ...]
+    names: tuple[str, ...]
+    target_name: str
+    ranges: Array
+    edge_primitives: Mapping[tuple[int, int, int], str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        if self.formula is None:
+            return f"no formula found for {self.target_name}: {self.message}"
+        return self.formula.summary()
+
+    def __repr__(self) -> str:
+        law = "" if self.formula is None else f", {self.target_name} = {self.formula.text()}"
+        return f"Discovery({self.status}{law}, r2={self.r2:.6g}, rmse={self.rmse:.3g}, {self.seconds:.1f} s)"
+
+    def _repr_latex_(self) -> str | None:
+        return None if self.formula is None else self.formula._repr_latex_()
+
+
+def pareto_front(points: list[FrontPoint]) -> tuple[FrontPoint, ...]:
+    """The points that no other beats in both complexity and error, shortest first."""
+    front: list[FrontPoint] = []
+    for point in sorted(points, key=lambda p: (p.complexity, p.rmse)):
+        if np.isfinite(point.rmse) and (not front or point.rmse < front[-1].rmse):
+            front.append(point)
+    return tuple(front)

@@ -1,0 +1,126 @@
+"""The table of a search: checked, named, and split into rows to fit and rows to judge by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from kanlib.data import as_tensor, finite
+from kanlib.errors import InputError
+from kanlib.network import KAN
+
+from .shapes import Sample
+
+__all__ = ["Problem", "split", "table"]
+
+Array = NDArray[np.float64]
+
+_FEW_ROWS = 40  # below this no rows are set aside
+_MOST_ROWS = 4000  # networks see at most so many rows; formulas see all
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A checked table; ``varying`` are the columns that are not constant."""
+
+    X: Array
+    y: Array
+    names: tuple[str, ...]
+    target_name: str
+    varying: tuple[int, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def spread(self) -> float:
+        return float(np.std(self.y))
+
+    def on_all_columns(self, network: KAN) -> KAN:
+        """A network on the varying columns becomes one on the original table."""
+        config = network.config() | {
+            "in_features": self.X.shape[1],
+            "input_index": list(self.varying),
+            "input_names": list(self.names),
+        }
+        whole = KAN.from_config(config)
+        state = network.state_dict() | {"input_index": torch.tensor(self.varying)}
+        whole.load_state_dict(state)
+        return whole
+
+
+def table(X: ArrayLike | Any, y: ArrayLike, names: Sequence[str] | None, target_name: str | None) -> Problem:
+    """Check what a user passed to a search.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        With what arrived, what was expected, and what to do.
+    """
+    columns = getattr(X, "columns", None)
+    if names is None and columns is not None:
+        names = [str(column) for column in columns]
+    if target_name is None:
+        target_name = str(getattr(y, "name", None) or "y")
+    inputs = as_tensor(X, "X")
+    if inputs.ndim != 2:
+        raise InputError(
+            f"X has shape {tuple(inputs.shape)}; expected (rows, columns). One column is X.reshape(-1, 1)."
+        )
+    target = as_tensor(y, "y")
+    if target.ndim == 2 and target.shape[1] == 1:
+        target = target[:, 0]
+    if target.ndim != 1 or len(target) != len(inputs):
+        raise InputError(
+            f"y has shape {tuple(target.shape)} for {len(inputs)} rows of X; expected ({len(inputs)},): "
+            "one number for each row."
+        )
+    n, d = inputs.shape
+    if n < 5:
+        raise InputError(f"the table has {n} rows; expected at least 5. A law needs more observations than constants.")
+    if d == 0:
+        raise InputError("X has no columns; expected at least one input.")
+    names = [f"x{i + 1}" for i in range(d)] if names is None else [str(name) for name in names]
+    if len(names) != d:
+        raise InputError(f"names has {len(names)} entries for {d} columns of X; expected one for each.")
+    if target_name in names:
+        raise InputError(
+            f"the target {target_name!r} is also an input column; remove it from X or give it another name."
+        )
+    inputs, target = finite(inputs, "X", torch.float64).cpu(), finite(target, "y", torch.float64).cpu()
+    table_X, table_y = inputs.numpy(), target.numpy()
+    if np.ptp(table_y) <= 1e-14 * np.abs(table_y).max():
+        raise InputError(
+            f"y is {table_y[0]:.6g} in every row; a law needs a target that varies. Check the target column."
+        )
+    largest = np.maximum(np.abs(table_X).max(axis=0), 1e-300)
+    varying = tuple(int(i) for i in np.flatnonzero(np.ptp(table_X, axis=0) > 1e-14 * largest))
+    if not varying:
+        raise InputError("every column of X is constant; a law needs at least one input that varies.")
+    notes = tuple(
+        f"column {names[i]!r} is constant ({table_X[0, i]:.6g}) and was left aside" for i in range(d) if i not in varying
+    )
+    return Problem(table_X, table_y, tuple(names), target_name, varying, notes)
+
+
+def split(problem: Problem, rng: np.random.Generator) -> tuple[NDArray[np.bool_] | None, Sample]:
+    """Rows to hold out (None where they are too few to spare any), and the sample networks are trained on."""
+    n = len(problem.y)
+    held = None
+    train_rows = held_rows = np.arange(n)
+    if n >= _FEW_ROWS:
+        order = rng.permutation(n)
+        cut = max(10, n // 5)
+        held = np.zeros(n, dtype=bool)
+        held[order[:cut]] = True
+        held_rows, train_rows = np.flatnonzero(held), np.sort(order[cut:][:_MOST_ROWS])
+    X, y = problem.X[:, list(problem.varying)], problem.y
+    shift, scale = float(y[train_rows].mean()), float(y[train_rows].std()) or 1.0
+
+    def tensors(rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.from_numpy(X[rows].copy()), torch.from_numpy((y[rows] - shift) / scale)
+
+    return held, Sample(*tensors(train_rows), *tensors(held_rows), scale, shift)

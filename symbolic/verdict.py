@@ -1,0 +1,136 @@
+"""Is a formula supported by the data? Three tests, each of which a wrong formula must fail.
+
+1. It says something: on rows it was not fitted to it beats the mean by more than chance.
+2. It says all that can be said: no network does significantly better on the same rows.
+3. Nothing is left over: residuals of neighbouring rows are not alike.
+
+The third needs no other model. Residuals of a true law are noise, which does not know its neighbours; what a wrong
+law leaves over is a function of the inputs, which takes almost the same value at neighbouring points (the idea of
+the lack-of-fit test with near replicates, Christensen, Annals of Statistics 17 (1989) 673; of Moran's I in space).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from .formula import Formula
+from .snapping import fitted
+
+__all__ = ["EXACT", "Judgement", "held_out_residuals", "judge", "neighbour_score"]
+
+Array = NDArray[np.float64]
+
+EXACT = 1e-9
+"""Relative error below which a formula counts as exact: no noise is left to be judged."""
+
+_GAIN = 6.0  # nats by which a formula must beat the mean on held-out rows
+_GAIN_FEW = 8.0  # the same where rows are left out one by one: the structure has seen them all
+_WORSE = 3.0  # standard errors by which a network must beat a formula to refute it
+_ALIKE = 4.0  # standard errors by which neighbouring residuals must agree
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Whether a formula is supported, with a reason per test (what failed, or what passed)."""
+
+    accepted: bool
+    reasons: tuple[str, ...]
+
+
+def held_out_residuals(formula: Formula, X: Array, y: Array, held: NDArray[np.bool_] | None) -> Array:
+    """Residuals on rows the constants were not fitted to.
+
+    With ``held`` the rows it marks are predicted by ``formula`` as it is (fitted to the others); without, every row is
+    left out once and predicted by the formula refitted to the rest.
+    """
+    if held is not None:
+        return np.asarray(y[held] - formula.predict(X[held]), dtype=np.float64)
+    residuals = np.empty(len(y))
+    for row in range(len(y)):
+        weight = np.ones(len(y))
+        weight[row] = 0.0
+        residuals[row] = (y - fitted(formula, X, y, weight).predict(X))[row]
+    return residuals
+
+
+def judge(
+    residuals: Array,
+    reference: Array,
+    network: Array | None,
+    *,
+    all_residuals: Array,
+    X: Array,
+    spread: float,
+    rng: np.random.Generator,
+    one_by_one: bool,
+) -> Judgement:
+    """Apply the three tests.
+
+    Parameters
+    ----------
+    residuals : (m,) of the formula on held-out rows.
+    reference : (m,) of the mean of y on the same rows.
+    network : (m,) of the best network on the same rows; None where there are too few rows to hold out.
+    all_residuals, X : (n,), (n, d) of the formula on all rows, for the comparison of neighbours.
+    spread : standard deviation of y.
+    one_by_one : whether rows were left out one by one.
+    """
+    if not np.all(np.isfinite(residuals)) or not np.all(np.isfinite(all_residuals)):
+        return Judgement(False, ("it is not finite on all rows",))
+    error = math.sqrt(float(np.mean(residuals**2)))
+    if error <= EXACT * spread:
+        return Judgement(True, (f"it meets every held-out row to {error / spread:.1e} of the spread of y",))
+    passed: list[str] = []
+    gain = 0.5 * len(residuals) * math.log(float(np.mean(reference**2)) / error**2)
+    if gain < (_GAIN_FEW if one_by_one else _GAIN):
+        return Judgement(False, (f"it predicts held-out rows hardly better than their mean ({gain:.1f} nats)",))
+    passed.append(f"it beats the mean of y by {gain:.0f} nats on held-out rows")
+    if network is not None:
+        difference = residuals**2 - network**2
+        score = float(difference.mean() / (difference.std(ddof=1) / math.sqrt(len(difference)) + 1e-300))
+        if score > _WORSE:
+            floor = math.sqrt(float(np.mean(network**2)))
+            return Judgement(
+                False, (f"a network predicts held-out rows better ({floor:.3g} against {error:.3g}, z = {score:.1f})",)
+            )
+        passed.append("no network predicts held-out rows better")
+    if len(all_residuals) >= 20:
+        alike = neighbour_score(X, all_residuals, rng)
+        if alike > _ALIKE:
+            return Judgement(False, (f"its residuals are not noise: neighbouring rows agree (z = {alike:.1f})",))
+        passed.append(f"its residuals look like noise (neighbours agree at z = {alike:.1f})")
+    return Judgement(True, tuple(passed))
+
+
+def neighbour_score(X: Array, residuals: Array, rng: np.random.Generator, permutations: int = 200) -> float:
+    """How alike the residuals of nearest neighbours are, in standard deviations of what shuffling gives.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.uniform(-1, 1, (300, 1))
+    >>> neighbour_score(x, np.sin(9 * x[:, 0]), rng) > 10, neighbour_score(x, rng.normal(size=300), rng) < 4
+    (True, True)
+    """
+    spread = X.std(axis=0)
+    scaled = X[:, spread > 0] / spread[spread > 0]
+    if not scaled.shape[1]:
+        return 0.0
+    # Among equal rows (replicates) the tree picks any: ask for two and take the one that is not the row itself.
+    neighbours = cKDTree(scaled).query(scaled, k=2)[1]
+    own = np.arange(len(scaled))
+    nearest = np.where(neighbours[:, 0] == own, neighbours[:, 1], neighbours[:, 0])
+    centred = residuals - residuals.mean()
+    # Ranks keep a few large residuals from deciding.
+    ranks = np.argsort(np.argsort(centred)) - (len(centred) - 1) / 2
+    observed = float(ranks @ ranks[nearest])
+    shuffled = np.empty(permutations)
+    for k in range(permutations):
+        mixed = rng.permutation(ranks)
+        shuffled[k] = mixed @ mixed[nearest]
+    return float((observed - shuffled.mean()) / (shuffled.std() + 1e-300))
