@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .layer import KANLayer
     from .network import KAN
 
-__all__ = ["Penalties", "edge_deviation", "entropy", "l1", "roughness"]
+__all__ = ["Penalties", "edge_deviation", "entropy", "fixed_curve", "l1", "roughness"]
 
 
 def edge_deviation(layer: KANLayer, x: Tensor) -> Tensor:
@@ -53,7 +53,7 @@ def edge_deviation(layer: KANLayer, x: Tensor) -> Tensor:
     if fixed:
         out_index = torch.tensor([j for _, j in fixed], device=x.device)
         in_index = torch.tensor([i for i, _ in fixed], device=x.device)
-        curves = [_fixed_curve(name, layer.edge_constants[j, i], x[:, i]) for (i, j), name in fixed.items()]
+        curves = [fixed_curve(name, layer.edge_constants[j, i], x[:, i]) for (i, j), name in fixed.items()]
         spread = torch.stack([curve.var(unbiased=False) for curve in curves])
         variance = variance.index_put((out_index, in_index), spread)
     # The root has no slope at zero; a floor far below any curve that matters gives it one.
@@ -139,6 +139,7 @@ class Penalties:
         return total
 
 
-def _fixed_curve(name: str, constants: Tensor, x: Tensor) -> Tensor:
+def fixed_curve(name: str, constants: Tensor, x: Tensor) -> Tensor:
+    """Values of an edge fixed to a primitive, c f(a x + b; p) + d, with the five constants of the layer."""
     a, b, c, d, p = constants
     return c * PRIMITIVES[name](a * x + b, p) + d
