@@ -90,7 +90,7 @@ class _Composer:
         self.numbers: set[float] = set()
 
     def number(self, value: float) -> Expr:
-        """A fitted constant, moved by rounding errors if it has been seen before: `parametrize` ties equal floats."""
+        """A constant, moved by rounding errors if it has been seen before: `parametrize` ties equal floats."""
         if value not in (0.0, 1.0, -1.0) and math.isfinite(value):
             step = 0
             while value in self.numbers:
@@ -195,7 +195,8 @@ def _product(factors: list[Expr]) -> Expr:
     """Product with the scale of every factor that is a sum taken out, and put in front."""
     if sum(not factor.is_number for factor in factors) < 2:
         return Mul(*factors)
-    front, rest = sympy.S.One, []
+    front: Expr = sympy.S.One
+    rest: list[Expr] = []
     for factor in factors:
         scale, remainder = (
             _scale(factor, keep_sign=False) if isinstance(factor, Add) else (sympy.S.One, factor)

@@ -214,8 +214,8 @@ def refit(
     p = len(parameters)
     if table.ndim != 2 or table.shape[1] != len(symbols) or target.shape != (len(table),) or len(theta) != p:
         raise InputError(
-            f"refit got X {table.shape}, y {target.shape}, {len(symbols)} symbols, {p} parameters and {len(theta)} "
-            "start values; expected X (n, number of symbols), y (n,) and one start value per parameter."
+            f"refit got X {table.shape}, y {target.shape}, {len(symbols)} symbols, {p} parameters and "
+            f"{len(theta)} start values; expected X (n, number of symbols), y (n,) and one start value per parameter."
         )
     weight = None
     if sample_weight is not None:

@@ -1,8 +1,8 @@
-"""A formula as an immutable record: an expression, its constants with standard errors, and the columns it reads."""
+"""A formula as an immutable record: an expression, its constants with errors, and the columns it reads."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -101,7 +101,7 @@ class Formula:
         names = tuple(str(name) for name in self.names) or tuple(symbol.name for symbol in symbols)
         if len(names) != len(symbols) or len(set(symbols)) != len(symbols):
             raise InputError(
-                f"A formula got {len(symbols)} symbols and {len(names)} names; expected one of each per column."
+                f"A formula got {len(symbols)} symbols and {len(names)} names; expected one each per column."
             )
         unknown = structure.free_symbols - set(symbols) - set(values)
         if unknown:

@@ -97,8 +97,8 @@ LIBRARY: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
 
 if set(LIBRARY) != set(PRIMITIVES) or len(LIBRARY) != len(_ENTRIES):
     raise AssertionError(
-        "kanlib.primitives.PRIMITIVES and kanlib.symbolic.library.LIBRARY must have the same names; they differ in "
-        f"{sorted(set(LIBRARY) ^ set(PRIMITIVES))}: add the missing side."
+        "kanlib.primitives.PRIMITIVES and kanlib.symbolic.library.LIBRARY must have the same names; they differ "
+        f"in {sorted(set(LIBRARY) ^ set(PRIMITIVES))}: add the missing side."
     )
 
 

@@ -70,7 +70,7 @@ def _rank(expr: Expr) -> tuple[int, int, int]:
 
 
 def _points(X: Array) -> Array:
-    """Up to 200 rows of the data, and as many spread a little beyond their range, positive columns kept positive."""
+    """Up to 200 rows of the data, and as many spread a little beyond; positive columns stay positive."""
     rows = X[np.all(np.isfinite(X), axis=1)]
     if not len(rows):
         return rows

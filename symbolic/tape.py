@@ -95,7 +95,7 @@ def _number(expr: Expr) -> float:
         return float(expr)
     except TypeError as error:
         raise FormulaError(
-            f"{expr} is not a real number; formulas are evaluated over the reals. Rewrite it without complex values."
+            f"{expr} is not a real number; formulas are evaluated over the reals. Rewrite it without I."
         ) from error
 
 
@@ -129,7 +129,7 @@ class Tape:
         return slot
 
     def _fold(self, arguments: list[int], forward: Forward, partials: Partials) -> int:
-        """Chain a sum or product, parts without parameters first, so that they become one fixed number per row."""
+        """Chain a sum or product, parts without parameters first: they become one fixed number per row."""
         first, *rest = sorted(arguments, key=self._free.__getitem__)
         for argument in rest:
             first = self._step(forward, partials, first, argument)
@@ -172,8 +172,8 @@ class Tape:
                 return self._step(*_unary(*_UNARY["softplus"]), self._visit(other.args[0]))
         if name not in _UNARY or len(expr.args) != 1:
             raise FormulaError(
-                f"{expr.func.__name__} is not a function kanlib evaluates; known are {sorted(_UNARY)}, sums, products "
-                "and powers. Rewrite the formula with these."
+                f"{expr.func.__name__} is not a function kanlib evaluates; known are {sorted(_UNARY)}, sums, "
+                "products and powers. Rewrite the formula with these."
             )
         return self._step(*_unary(*_UNARY[name]), self._visit(expr.args[0]))
 
@@ -208,7 +208,7 @@ class BoundTape:
         return result
 
     def jacobian_rows(self) -> Array:
-        """Derivatives (p, n) at the parameters of the last call of `value`: row k is d value / d parameter k."""
+        """Derivatives (p, n) at the parameters of the last call of `value`; row k belongs to parameter k."""
         values, tape = self._values, self._tape
         adjoint: list[Any] = [None] * tape.n_slots
         adjoint[tape.root] = 1.0
