@@ -129,7 +129,7 @@ def _open(law: Any) -> tuple[Any, Predict, tuple[int, ...] | None]:
             raise InputError(
                 f"the network has {model.out_features} outputs; plot_fit draws one quantity. Pass a network with one."
             )
-        weight = model.layer(0).coefficients
+        weight = model.layers[0].coefficients
 
         def run(x: Array) -> Array:
             with torch.no_grad():
@@ -199,19 +199,37 @@ def _draw_curve(ax: Axes, law: Any, predict: Predict, x: Array, column: int, y: 
         bottom, top = ax.get_ylim()
         ax.set_ylim(max(bottom, float(y.min()) - 0.35 * spread), min(top, float(y.max()) + 0.35 * spread))
     if text is not None:
-        rising = np.corrcoef(values, y)[0, 1] > 0 if np.ptp(values) > 0 and np.ptp(y) > 0 else True
-        ax.text(
-            0.03 if rising else 0.97,
-            0.97,
-            text,
-            transform=ax.transAxes,
-            ha="left" if rising else "right",
-            va="top",
-            fontsize=11.0,
-            color=color,
-            math_fontfamily="stix",
-            gid="kanlib-formula",
-        )
+        _write_formula(ax, text, [(dense[shown], curve[shown]), (values, y)], color)
+
+
+def _write_formula(ax: Axes, text: str, taken: list[tuple[Array, Array]], color: str) -> None:
+    """Write the formula into the corner with the fewest points of the curve and the data."""
+    points = np.concatenate([np.stack(pair, axis=1) for pair in taken])
+    places = ax.transAxes.inverted().transform(ax.transData.transform(points))
+    box = ax.get_window_extent()
+    dpi = look.figure_of(ax).dpi
+    width, height = size(text, 11.0)
+    w, h = (width + 0.25) * dpi / max(box.width, 1.0), (height + 0.25) * dpi / max(box.height, 1.0)
+    corners = [("left", "top"), ("right", "bottom"), ("right", "top"), ("left", "bottom")]
+
+    def crowd(corner: tuple[str, str]) -> int:
+        x = places[:, 0] if corner[0] == "left" else 1.0 - places[:, 0]
+        y = places[:, 1] if corner[1] == "bottom" else 1.0 - places[:, 1]
+        return int(((x < w) & (y < h)).sum())
+
+    ha, va = min(corners, key=crowd)
+    ax.text(
+        0.03 if ha == "left" else 0.97,
+        0.05 if va == "bottom" else 0.95,
+        text,
+        transform=ax.transAxes,
+        ha=ha,
+        va=va,
+        fontsize=11.0,
+        color=color,
+        math_fontfamily="stix",
+        gid="kanlib-formula",
+    )
 
 
 def _band(law: Any, table: Array) -> Array | None:
@@ -254,8 +272,8 @@ def _quality(measured: Array, predicted: Array) -> str:
     if total <= 0.0:
         return f"RMSE {rmse:.3g}, {len(measured)} rows"
     lost = rmse * rmse / total
-    r2 = f"R² {1.0 - lost:.4f}" if lost > 5e-5 else f"1 − R² = {lost:.1e}".replace("e-", "e−")
-    return f"{r2}, RMSE {rmse:.3g}, {len(measured)} rows"
+    r2 = "R² 1" if lost < 1e-15 else f"R² {1.0 - lost:.4f}" if lost > 5e-5 else f"1 − R² = {lost:.1e}"
+    return f"{r2}, RMSE {rmse:.3g}, {len(measured)} rows".replace("-", "−")
 
 
 def _draw_residuals(ax: Axes, across: Array, residual: Array, marks: dict[str, Any], color: str) -> None:

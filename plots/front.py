@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from kanlib.errors import InputError, InputTypeError
 
@@ -61,7 +61,7 @@ def plot_front(discovery: Any, ax: Axes | None = None) -> Axes:
     x = np.array([p[0] for p in points])
     y = np.array([p[1] for p in points])
     positive = y[y > 0.0]
-    zero = 0.1 * float(positive.min()) if len(positive) else 1e-16  # where an exact fit stands on a log axis
+    zero = min(0.1 * float(positive.min()), 1e-16) if len(positive) else 1e-16  # where an exact fit stands
     shown = np.where(y > 0.0, y, zero)
     chosen = chosen_index(discovery)
     with look.style():
@@ -82,6 +82,7 @@ def plot_front(discovery: Any, ax: Axes | None = None) -> Axes:
         low, high = min(shown.min(), floor or np.inf), max(shown.max(), floor or 0.0)
         decades = max(math.log10(high / low), 0.5)
         ax.set_ylim(low / 10 ** (0.14 * decades), high * 10 ** (0.20 * decades))
+        _tick(ax, decades)
         ax.grid(axis="y", color=look.FAINT, linewidth=0.5)
         ax.spines[["top", "right"]].set_visible(False)
         _label_floor(ax, x, shown, floor)
@@ -89,6 +90,16 @@ def plot_front(discovery: Any, ax: Axes | None = None) -> Axes:
         if place is not None:
             _label_chosen(ax, float(x[place]), float(shown[place]), discovery.formula)
     return ax
+
+
+def _tick(ax: Axes, decades: float) -> None:
+    """Plain numbers where powers of ten alone would leave an axis without labels."""
+    if decades > 1.5:
+        return
+    ax.yaxis.set_major_locator(MaxNLocator(5) if decades < 0.7 else LogLocator(subs=(1.0, 2.0, 5.0)))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.yaxis.set_minor_locator(NullLocator())
 
 
 def chosen_index(discovery: Any) -> int | None:

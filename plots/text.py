@@ -71,6 +71,7 @@ def tidy(latex: str) -> str:
     text = _TOKEN.sub(upright, latex)
     text = re.sub(r"(?<=[\w})]) (?=\\mathrm)", r"\\,", text)
     text = re.sub(r"(\\mathrm\{[^{}]*\}(?:_\{[^{}]*\})?) (?=[\w({])", r"\1\\,", text)
+    text = re.sub(r"(?<=[\w})]) (?=\\(?:log|a?(?:sin|cos|tan)h?|operatorname|sqrt)\b)", r"\\,", text)
     pieces, depth, start = [], 0, 0
     for match in re.finditer(r"\\frac|[{}]", text):
         if match.group() == "\\frac" and depth == 0:
@@ -89,6 +90,8 @@ def mathtext(latex: str) -> str | None:
     >>> mathtext(r"\\begin{cases} a \\end{cases}") is None
     True
     """
+    if any(ord(c) > 127 and ord(c) not in _charmap() for c in latex):
+        return None
     source = "$" + re.sub(r"\s+", " ", latex.strip().strip("$")) + "$"
     try:
         MathTextParser("path").parse(source, 72, FontProperties(size=10))
