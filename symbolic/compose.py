@@ -35,9 +35,7 @@ __all__ = ["canonical", "network_expression", "parametrize", "reduce_parameters"
 Array = NDArray[np.float64]
 
 
-def network_expression(
-    model: KAN, symbols: Sequence[Symbol], output: int = 0
-) -> tuple[Expr, dict[Symbol, float]]:
+def network_expression(model: KAN, symbols: Sequence[Symbol], output: int = 0) -> tuple[Expr, dict[Symbol, float]]:
     """The formula a network computes, when every edge its output depends on is fixed to a primitive.
 
     Masked edges are absent. Constants that are exactly 0, 1 or -1 count as chosen, not fitted, and become
@@ -176,11 +174,7 @@ def canonical(expr: Expr) -> Expr:
     if isinstance(rebuilt, Pow) and rebuilt.exp.is_number and not isinstance(rebuilt.base, Symbol):
         exponent = rebuilt.exp
         factor, rest = _scale(rebuilt.base, keep_sign=not exponent.is_Integer)
-        return (
-            _checked(Float(float(factor) ** float(exponent)) * rest**exponent, rebuilt)
-            if factor != 1
-            else rebuilt
-        )
+        return _checked(Float(float(factor) ** float(exponent)) * rest**exponent, rebuilt) if factor != 1 else rebuilt
     if isinstance(rebuilt, sympy.log):
         factor, rest = _scale(rebuilt.args[0], keep_sign=True)
         return _checked(sympy.log(rest) + Float(math.log(factor)), rebuilt) if factor != 1 else rebuilt
@@ -198,9 +192,7 @@ def _product(factors: list[Expr]) -> Expr:
     front: Expr = sympy.S.One
     rest: list[Expr] = []
     for factor in factors:
-        scale, remainder = (
-            _scale(factor, keep_sign=False) if isinstance(factor, Add) else (sympy.S.One, factor)
-        )
+        scale, remainder = _scale(factor, keep_sign=False) if isinstance(factor, Add) else (sympy.S.One, factor)
         front, rest = front * scale, [*rest, remainder]
     body = Mul(*rest)
     coefficient, body = body.as_coeff_Mul()
@@ -238,9 +230,7 @@ def _scale(expr: Expr, keep_sign: bool) -> tuple[Expr, Expr]:
     return factor, Add(*terms)
 
 
-def parametrize(
-    expr: Expr, reserved: Iterable[Symbol] = (), *, exact: bool = False
-) -> tuple[Expr, dict[Symbol, Any]]:
+def parametrize(expr: Expr, reserved: Iterable[Symbol] = (), *, exact: bool = False) -> tuple[Expr, dict[Symbol, Any]]:
     """Replace every Float by a constant c1, c2, ..., named in reading order; exact numbers are structure.
 
     Equal floats become one constant: in u*log(u) the same a and b stand twice.
@@ -354,19 +344,13 @@ def reduce_parameters(
     return structure, values
 
 
-def _redundant(
-    structure: Expr, values: Mapping[Symbol, float], symbols: tuple[Symbol, ...], X: Array
-) -> list[Symbol]:
+def _redundant(structure: Expr, values: Mapping[Symbol, float], symbols: tuple[Symbol, ...], X: Array) -> list[Symbol]:
     bound = compile_tape(structure, symbols, tuple(values)).bind(X)
     bound.value(np.array(list(values.values())))
     covariance, rank = covariance_matrix(np.nan_to_num(bound.jacobian_rows()).T, 1.0)
     if rank == len(values):
         return []
-    return [
-        symbol
-        for symbol, variance in zip(values, np.diag(covariance), strict=True)
-        if not np.isfinite(variance)
-    ]
+    return [symbol for symbol, variance in zip(values, np.diag(covariance), strict=True) if not np.isfinite(variance)]
 
 
 def _fix_one(

@@ -118,9 +118,7 @@ class _Problem:
 
     def guarded(self, theta: Array) -> Array:
         residual = self.residual(theta)
-        with np.errstate(over="ignore", invalid="ignore"):
-            finite = math.isfinite(float(residual @ residual))
-        if not finite:
+        if not math.isfinite(float(residual @ residual)):
             # One bad row must make the whole step look bad, so that the damping grows and the step is taken
             # back.
             residual = np.where(np.isfinite(residual), np.clip(residual, -_HUGE, _HUGE), _HUGE)
@@ -150,8 +148,7 @@ def _polish(problem: _Problem, theta: Array, rss: float, steps: int = 4) -> tupl
         step = np.linalg.lstsq((rows / scale[:, None]).T, residual, rcond=_RANK_TOLERANCE)[0] / scale
         trial = theta - step
         new = problem.residual(trial)
-        with np.errstate(over="ignore", invalid="ignore"):
-            new_rss = float(new @ new)
+        new_rss = float(new @ new)
         if not new_rss < rss:
             break
         done = new_rss > 0.999 * rss
@@ -220,12 +217,7 @@ def refit(
     weight = None
     if sample_weight is not None:
         weight = np.asarray(sample_weight, dtype=np.float64)
-        if (
-            weight.shape != target.shape
-            or not np.all(np.isfinite(weight))
-            or np.any(weight < 0)
-            or not np.any(weight)
-        ):
+        if weight.shape != target.shape or not np.all(np.isfinite(weight)) or np.any(weight < 0) or not np.any(weight):
             raise InputError(
                 f"sample_weight has shape {weight.shape}; expected {target.shape} finite non-negative numbers, "
                 "not all zero."
@@ -237,22 +229,20 @@ def refit(
     root_weight = None if weight is None else np.sqrt(seen)
     bound = compile_tape(structure, tuple(symbols), tuple(parameters)).bind(table)
     problem = _Problem(bound, target, root_weight)
-    theta, rss, converged, message = _solve(problem, theta, len(target), max_evaluations)
-    rows = problem.rows(theta)
-    # rank first, with unit variance: the degrees of freedom need it
-    covariance, rank = covariance_matrix(rows.T, 1.0)
-    dof = len(target) - rank
-    variance = rss / dof if dof > 0 else math.nan
-    unit_errors = np.sqrt(np.diag(covariance))
-    with np.errstate(invalid="ignore"):
+    # Trial steps may overflow or leave the domain; what comes of it is looked at, warnings would say nothing new.
+    with np.errstate(all="ignore"):
+        theta, rss, converged, message = _solve(problem, theta, len(target), max_evaluations)
+        # rank first, with unit variance: the degrees of freedom need it
+        covariance, rank = covariance_matrix(problem.rows(theta).T, 1.0)
+        dof = len(target) - rank
+        variance = rss / dof if dof > 0 else math.nan
+        unit_errors = np.sqrt(np.diag(covariance))
         covariance = covariance * variance
         np.fill_diagonal(covariance, np.where(np.isinf(unit_errors), np.inf, np.diag(covariance)))
     if weight is None:
         residual = target - bound.value(theta)
     else:
-        full = compile_tape(structure, tuple(symbols), tuple(parameters)).bind(
-            np.asarray(X, dtype=np.float64)
-        )
+        full = compile_tape(structure, tuple(symbols), tuple(parameters)).bind(np.asarray(X, dtype=np.float64))
         residual = np.asarray(y, dtype=np.float64) - full.value(theta)
     total = float(len(target)) if weight is None else float(weight.sum())
     return Refit(
@@ -275,8 +265,7 @@ def _solve(problem: _Problem, theta: Array, n: int, max_evaluations: int) -> tup
     """Levenberg-Marquardt, then polish: (values, rss, converged, message)."""
     p = len(theta)
     first = problem.residual(theta)
-    with np.errstate(over="ignore", invalid="ignore"):
-        rss = float(first @ first)
+    rss = float(first @ first)
     if not math.isfinite(rss):
         return theta, rss, False, "the formula is not finite at the start values; start inside its domain"
     if p == 0:
@@ -301,8 +290,7 @@ def _solve(problem: _Problem, theta: Array, n: int, max_evaluations: int) -> tup
     )
     found, status = np.atleast_1d(np.asarray(solution[0], dtype=np.float64)), int(solution[4])
     residual = problem.residual(found)
-    with np.errstate(over="ignore", invalid="ignore"):
-        found_rss = float(residual @ residual)
+    found_rss = float(residual @ residual)
     if not (math.isfinite(found_rss) and np.all(np.isfinite(found))) or found_rss > rss:
         return theta, rss, False, "the fit diverged; the start values are kept"
     found, found_rss = _polish(problem, found, found_rss)

@@ -111,9 +111,7 @@ class Formula:
             )
         fitted = [value for value in values.values() if isinstance(value, float)]
         if not all(np.isfinite(fitted)):
-            raise FormulaError(
-                f"The constants {fitted} are not all finite; refit the formula from another start."
-            )
+            raise FormulaError(f"The constants {fitted} are not all finite; refit the formula from another start.")
         covariance = None if self.covariance is None else np.array(self.covariance, dtype=np.float64)
         if covariance is not None and covariance.shape != (len(fitted), len(fitted)):
             raise InputError(
@@ -228,9 +226,7 @@ class Formula:
         NumPy only.
         """
         if not function_name.isidentifier():
-            raise InputError(
-                f"function_name is {function_name!r}; expected a Python identifier such as 'formula'."
-            )
+            raise InputError(f"function_name is {function_name!r}; expected a Python identifier such as 'formula'.")
         arguments = [self.symbols[index] for index in self.used]
         where = "".join(
             f"; {s} is {name!r}" for s, name in self.symbols_map.items() if Symbol(s, real=True) in arguments

@@ -22,11 +22,7 @@ __all__ = ["is_safe_name", "safe_symbols"]
 def _reserved() -> frozenset[str]:
     """Words that SymPy's parser, Python, or the module names in printed code already give a meaning."""
     return frozenset(
-        set(sympy.__all__)
-        | set(dir(builtins))
-        | set(keyword.kwlist)
-        | set(keyword.softkwlist)
-        | {"np", "math"}
+        set(sympy.__all__) | set(dir(builtins)) | set(keyword.kwlist) | set(keyword.softkwlist) | {"np", "math"}
     )
 
 
@@ -39,10 +35,7 @@ def is_safe_name(name: str) -> bool:
     >>> [is_safe_name(name) for name in ("mass", "E", "lambda", "2x", "a b")]
     [True, False, False, False, False]
     """
-    return (
-        bool(re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*|_[A-Za-z0-9][A-Za-z0-9_]*", name))
-        and name not in _reserved()
-    )
+    return bool(re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*|_[A-Za-z0-9][A-Za-z0-9_]*", name)) and name not in _reserved()
 
 
 def _spell(character: str) -> str:

@@ -70,9 +70,7 @@ def polish(
     left = end - time.monotonic()
     shorter = simplify_formula(best.expr, formula.symbols, table, time_limit=max(0.0, min(2.0, left)))
     structure, values = parametrize(shorter, formula.symbols, exact=True)
-    named = fitted(
-        replace(formula, structure=structure, values=values, covariance=None), table, target, weight
-    )
+    named = fitted(replace(formula, structure=structure, values=values, covariance=None), table, target, weight)
     worse = formula_length(named, table, target, weight) > formula_length(best, table, target, weight) + 1.0
     return best if worse else named
 

@@ -116,9 +116,7 @@ def _place(standard_error: float) -> int:
 def round_to_error(value: float, standard_error: float | None, digits: int = 4) -> float:
     """The value cut to the digits its standard error supports, to ``digits`` without a usable error."""
     if standard_error is None or not math.isfinite(standard_error) or standard_error <= 1e-13 * abs(value):
-        return float(
-            f"{value:.{12 if standard_error is not None and math.isfinite(standard_error) else digits}g}"
-        )
+        return float(f"{value:.{12 if standard_error is not None and math.isfinite(standard_error) else digits}g}")
     place = _place(standard_error)
     if standard_error > abs(value):
         return float(f"{value:.2g}")

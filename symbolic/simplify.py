@@ -116,11 +116,7 @@ def _forms(expr: Expr, symbols: Sequence[Symbol], X: Array, end: float) -> Itera
         if left <= 0:
             return
         rewritten = within(min(left, 0.5), rule, hidden)
-        if (
-            rewritten is None
-            or not isinstance(rewritten, Expr)
-            or rewritten.has(sympy.I, sympy.nan, sympy.zoo)
-        ):
+        if rewritten is None or not isinstance(rewritten, Expr) or rewritten.has(sympy.I, sympy.nan, sympy.zoo):
             continue
         shown = within(0.5, lambda e=rewritten: canonical(e.xreplace(numbers).xreplace(back)))
         if shown is not None:

@@ -188,9 +188,7 @@ class _Fit:
         noise = max(self.result.residual_std, math.sqrt(_floor(self.scaled_y, 1)))
         return {
             symbol: (float(value), max(noise * float(error), 1e-15 * abs(float(value))))
-            for symbol, value, error in zip(
-                self.free, self.result.values, self.result.unit_errors, strict=True
-            )
+            for symbol, value, error in zip(self.free, self.result.values, self.result.unit_errors, strict=True)
         }
 
     def length(self, fit: Refit) -> float:
@@ -202,19 +200,13 @@ class _Fit:
         values: dict[Symbol, Any] = dict(self.formula.values)
         values.update(zip(self.free, map(float, self.result.values), strict=True))
         values[symbol] = exact
-        structure = (
-            self.formula.structure.xreplace({symbol: exact})
-            if exact in (0, 1, -1)
-            else self.formula.structure
-        )
+        structure = self.formula.structure.xreplace({symbol: exact}) if exact in (0, 1, -1) else self.formula.structure
         if structure.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo):
             return None
         values = {s: v for s, v in values.items() if s in structure.free_symbols}
         free = [s for s, v in values.items() if isinstance(v, float)]
         numbers = structure.xreplace({s: v for s, v in values.items() if not isinstance(v, float)})
-        fit = refit(
-            numbers, free, self.formula.symbols, self.X, self.y, [values[s] for s in free], self.sample_weight
-        )
+        fit = refit(numbers, free, self.formula.symbols, self.X, self.y, [values[s] for s in free], self.sample_weight)
         if not math.isfinite(fit.rss):
             return None
         return with_fit(self.formula, structure, values, fit), fit
@@ -240,9 +232,7 @@ def fitted(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLik
     return with_fit(formula, formula.structure, formula.values, fit.result)
 
 
-def formula_length(
-    formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
-) -> float:
+def formula_length(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
     """Nats to write y by a formula: residuals, fitted constants, and one bit for every node. Smaller is better."""
     fit = _prepare(formula, X, y, sample_weight)
     nodes = _NODE_COST * count_nodes(fit.formula.structure)
@@ -254,9 +244,7 @@ def _prepare(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayL
     return _Fit(formula, np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64), weight)
 
 
-def drop_constants(
-    formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
-) -> Formula:
+def drop_constants(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Formula:
     """Set constants to 0, 1 or -1 where the data do not ask for more, one at a time, the others refitted.
 
     A constant goes when n/2 log(rss) grows by less than it and the nodes that vanish with it cost
