@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,11 @@ from .edges import search_set
 from .formula import Formula
 from .joint import Candidate, joint_candidates
 from .names import safe_symbols
+from .noise import NoiseModel, noise_models
 from .problem import Problem, split, table
 from .shapes import Shape, Trained, ladder, train
 from .snapping import fitted, snap
-from .symbolify import finish, formula_length
+from .symbolify import finish
 from .trim import in_units_of_y, trim
 from .verdict import EXACT, Judgement, held_out_residuals, judge
 
@@ -89,6 +91,19 @@ def discover(
     return search.result()
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """One formula that was judged."""
+
+    point: FrontPoint
+    judgement: Judgement
+    trained: Trained
+    candidate: Candidate
+    noise: NoiseModel
+    held_residuals: Array
+    length: float  # description length, by which accepted formulas are compared
+
+
 class _Search:
     """The state of one search: what was trained, which formulas came of it, and what was done."""
 
@@ -111,7 +126,8 @@ class _Search:
         )
         self.notes.append(f"held out: {self.held_out}")
         self.trained: list[Trained] = []
-        self.points: list[tuple[FrontPoint, Judgement, Trained, Candidate, Array]] = []
+        self.noise_models = noise_models(problem.y)
+        self.entries: list[_Entry] = []
         self.looked_at: set[str] = set()
         self.bar = tqdm(desc="discover", disable=not progress, leave=False, bar_format="{desc} [{elapsed}]{postfix}")
 
@@ -163,16 +179,29 @@ class _Search:
             network, X, y, self.symbols, primitives=self.primitives, expired=self.expired, most=40
         )
         for candidate in found[:4]:
-            formula = finish(candidate, X, y, self.symbols, problem.names, problem.target_name)
-            residuals = held_out_residuals(formula, problem.X, problem.y, self.held)
-            everywhere = problem.y - formula.predict(problem.X)
-            judgement = self.judge(residuals, everywhere)
-            rmse = math.sqrt(float(np.mean(residuals**2)))
-            point = FrontPoint(formula.complexity, rmse, formula, trained.shape.template, judgement.accepted)
-            self.points.append((point, judgement, trained, candidate, residuals))
-            self.bar.set_postfix_str(f"{problem.target_name} = {formula.text()}", refresh=False)
-            if rmse <= EXACT * problem.spread or self.expired():
+            for noise in self.noise_models:
+                self.weigh(trained, candidate, noise)
+            if self.exact() or self.expired():
                 break
+
+    def weigh(self, trained: Trained, candidate: Candidate, noise: NoiseModel) -> None:
+        """Finish a candidate under a noise model, and judge it."""
+        problem = self.problem
+        rows = slice(None) if self.held is None else ~self.held
+        formula = finish(
+            candidate, problem.X[rows], problem.y[rows], self.symbols, problem.names, problem.target_name, noise=noise
+        )
+        residuals = held_out_residuals(formula, problem.X, problem.y, self.held, noise.weight(problem.y))
+        everywhere = problem.y - formula.predict(problem.X)
+        judgement = self.judge(residuals, everywhere)
+        rmse = math.sqrt(float(np.mean(residuals**2)))
+        point = FrontPoint(formula.complexity, rmse, formula, trained.shape.template, judgement.accepted)
+        # Few rows: the residuals of left-out rows, which many constants cannot make small.
+        free = sum(constant.exact is None for constant in formula.constants)
+        shown = residuals if self.held is None else everywhere
+        length = noise.length(shown, problem.y, free, formula.complexity) if np.isfinite(rmse) else math.inf
+        self.entries.append(_Entry(point, judgement, trained, candidate, noise, residuals, length))
+        self.bar.set_postfix_str(f"{problem.target_name} = {formula.text()}", refresh=False)
 
     def judge(self, residuals: Array, everywhere: Array) -> Judgement:
         y = self.problem.y
@@ -196,7 +225,8 @@ class _Search:
         )
 
     def exact(self) -> bool:
-        return any(point.accepted and point.rmse <= EXACT * self.problem.spread for point, *_ in self.points)
+        points = [entry.point for entry in self.entries]
+        return any(point.accepted and point.rmse <= EXACT * self.problem.spread for point in points)
 
     def network(self, trained: Trained) -> Any:
         """The trained network in the units of the data, reading the original columns."""
@@ -206,13 +236,11 @@ class _Search:
     def result(self) -> Discovery:
         problem = self.problem
         X, y = problem.X, problem.y
-        accepted = [entry for entry in self.points if entry[0].accepted]
-        best: tuple[FrontPoint, Judgement, Trained, Candidate, Array] | None = None
-        if accepted:
-            best = min(accepted, key=lambda entry: formula_length(entry[0].formula, X, y))
+        accepted = [entry for entry in self.entries if entry.point.accepted]
+        best = min(accepted, key=lambda entry: entry.length, default=None)
         floor = min((t.held_error for t in self.trained), default=math.nan) * problem.spread
         common: dict[str, Any] = {
-            "front": pareto_front([entry[0] for entry in self.points]),
+            "front": pareto_front([entry.point for entry in self.entries]),
             "held_out": self.held_out,
             "noise_floor": floor,
             "names": problem.names,
@@ -235,42 +263,41 @@ class _Search:
                 seconds=time.monotonic() - self.start,
                 **common,
             )
-        point, judgement, trained, candidate, residuals = best
-        formula = self.on_all_rows(point.formula)
-        network = self.network(trained)
+        formula = self.on_all_rows(best.point.formula, best.noise)
         reference = y[self.held] - y[~self.held].mean() if self.held is not None else y - y.mean()
-        self.notes.append("constants of the formula refitted to all rows")
+        self.notes.append(f"constants of the formula fitted to all rows, with {best.noise.name}")
         return Discovery(
             status="found",
-            message=f"a formula of the shape y = {trained.shape.template} is supported",
-            reasons=judgement.reasons,
+            message=f"a formula of the shape y = {best.trained.shape.template} is supported",
+            reasons=best.judgement.reasons,
             formula=formula,
-            network=network,
-            r2=1 - float(np.sum(residuals**2) / np.sum(reference**2)),
-            rmse=point.rmse,
+            network=self.network(best.trained),
+            r2=1 - float(np.sum(best.held_residuals**2) / np.sum(reference**2)),
+            rmse=best.point.rmse,
             notes=tuple(self.notes),
             seconds=time.monotonic() - self.start,
-            edge_primitives=candidate.edges,
+            edge_primitives=best.candidate.edges,
             **common,
         )
 
-    def on_all_rows(self, formula: Formula) -> Formula:
+    def on_all_rows(self, formula: Formula, noise: NoiseModel) -> Formula:
         """Constants from all rows; more rows may single out an exact constant that fewer could not."""
         X, y = self.problem.X, self.problem.y
-        refitted = snap(fitted(formula, X, y), X, y)
+        weight = noise.weight(y)
+        refitted = snap(fitted(formula, X, y, weight), X, y, weight)
         finite = np.all(np.isfinite(refitted.predict(X)))
         return refitted if finite else formula
 
     def why_none(self) -> tuple[str, tuple[str, ...]]:
-        if not self.points:
+        if not self.entries:
             if self.expired():
                 return "time was up before a formula was tried", ("raise time_limit",)
             return "no network explains the held-out rows with few enough edges to read a formula off", tuple(
                 note for note in self.notes if "error" in note
             )
-        tried = sorted(self.points, key=lambda entry: entry[0].rmse)[:3]
+        tried = sorted(self.entries, key=lambda entry: entry.point.rmse)[:3]
         reasons = tuple(
-            f"{self.problem.target_name} = {point.formula.text()}: {judgement.reasons[-1]}"
-            for point, judgement, *_ in tried
+            f"{self.problem.target_name} = {entry.point.formula.text()}: {entry.judgement.reasons[-1]}"
+            for entry in tried
         )
-        return "no formula passes the tests; the best was refused because " + tried[0][1].reasons[-1], reasons
+        return "no formula passes the tests; the best was refused because " + tried[0].judgement.reasons[-1], reasons

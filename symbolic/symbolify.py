@@ -18,8 +18,9 @@ from kanlib.network import KAN
 from .compose import reduce_parameters
 from .edges import search_set
 from .formula import Formula
-from .joint import Candidate, description_length, joint_candidates
+from .joint import Candidate, joint_candidates
 from .names import safe_symbols
+from .noise import EQUAL, NoiseModel
 from .polish import polish
 
 __all__ = ["finish", "formula_length", "symbolify"]
@@ -125,19 +126,19 @@ def finish(
     names: Sequence[str],
     target_name: str,
     *,
+    noise: NoiseModel = EQUAL,
     time_limit: float = 5.0,
 ) -> Formula:
     """Refit a candidate on all rows, cut and recognise its constants, and write it in its shortest form."""
     structure, values = reduce_parameters(candidate.structure, candidate.values, symbols, X)
     formula = Formula(structure, values, symbols, names=tuple(names), target=target_name)
-    return polish(formula, X, y, time_limit=time_limit)
+    return polish(formula, X, y, noise.weight(y), time_limit=time_limit)
 
 
-def formula_length(formula: Formula, X: Array, y: Array) -> float:
+def formula_length(formula: Formula, X: Array, y: Array, noise: NoiseModel = EQUAL) -> float:
     """Description length of a formula on data; infinite where it is not finite."""
-    residual = y - formula.predict(X)
-    rss = float(residual @ residual)
-    if not math.isfinite(rss):
+    residuals = y - formula.predict(X)
+    if not np.all(np.isfinite(residuals)):
         return math.inf
     free = sum(constant.exact is None for constant in formula.constants)
-    return description_length(rss, len(y), free, formula.complexity, float(np.std(y)))
+    return noise.length(residuals, y, free, formula.complexity)

@@ -42,19 +42,21 @@ class Judgement:
     reasons: tuple[str, ...]
 
 
-def held_out_residuals(formula: Formula, X: Array, y: Array, held: NDArray[np.bool_] | None) -> Array:
+def held_out_residuals(
+    formula: Formula, X: Array, y: Array, held: NDArray[np.bool_] | None, weight: Array | None = None
+) -> Array:
     """Residuals on rows the constants were not fitted to.
 
     With ``held`` the rows it marks are predicted by ``formula`` as it is (fitted to the others); without, every row is
-    left out once and predicted by the formula refitted to the rest.
+    left out once and predicted by the formula refitted to the rest (with row weights, if given).
     """
     if held is not None:
         return np.asarray(y[held] - formula.predict(X[held]), dtype=np.float64)
     residuals = np.empty(len(y))
     for row in range(len(y)):
-        weight = np.ones(len(y))
-        weight[row] = 0.0
-        residuals[row] = (y - fitted(formula, X, y, weight).predict(X))[row]
+        others = np.ones(len(y)) if weight is None else weight.copy()
+        others[row] = 0.0
+        residuals[row] = (y - fitted(formula, X, y, others).predict(X))[row]
     return residuals
 
 
