@@ -38,11 +38,13 @@ def uniform_grid(
     """
     if grid_size < 1:
         raise InputError(f"uniform_grid got grid_size {grid_size}; expected a whole number of at least 1.")
+    # Plain numbers are compared as such, so that a grid can be made on the meta device.
+    rising = high > low
+    if not (bool(rising.all()) if isinstance(rising, Tensor) else rising):
+        raise InputError("uniform_grid got a range that ends where it begins or before; expected low < high.")
     if not isinstance(low, Tensor):
         low = torch.full((in_features or 1,), low, dtype=dtype, device=device)
     high = torch.as_tensor(high, dtype=low.dtype, device=low.device).expand_as(low)
-    if not bool((high > low).all()):
-        raise InputError("uniform_grid got a range that ends where it begins or before; expected low < high.")
     steps = torch.arange(grid_size + 1, dtype=low.dtype, device=low.device) / grid_size
     return torch.lerp(low[:, None], high[:, None], steps)
 

@@ -22,8 +22,8 @@ def update_grid(model: KAN, x: Tensor, *, margin: float = 0.01) -> None:
     """Fit every grid to the values its inputs take on data, and refit the curves to what they were.
 
     Uniform grids span the range of the data, free knots follow their quantiles. Layers are done in order,
-    each on the activations of the network as updated so far. Everything happens in place: Parameters keep their
-    identity, so an optimizer keeps working (its running averages refer to the old basis, though).
+    each on the activations of the network as updated so far. Everything happens in place: Parameters keep
+    their identity, so an optimizer keeps working (its running averages refer to the old basis, though).
 
     Parameters
     ----------

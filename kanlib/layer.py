@@ -186,10 +186,10 @@ class KANLayer(nn.Module):
             return basis
         return torch.cat([self._base(x, derivative).unsqueeze(-1), basis], dim=-1)
 
-    def _basis(self, x: Tensor, derivative: int = 0) -> Tensor:
+    def _basis(self, x: Tensor, derivative: int = 0, row: slice = slice(None)) -> Tensor:
         cell, values = local_basis(
             x,
-            self.grid,
+            self.grid[row],
             self.degree,
             derivative=derivative,
             extrapolate=self.extrapolate,
@@ -199,7 +199,8 @@ class KANLayer(nn.Module):
 
     def _base(self, x: Tensor, derivative: int = 0) -> Tensor:
         limit = torch.finfo(x.dtype).max ** 0.5  # as far as splines go on
-        base = BASE_FUNCTIONS[self.base or "silu"]
+        assert self.base is not None
+        base = BASE_FUNCTIONS[self.base]
         return (base.derivative if derivative else base.function)(x.clamp(-limit, limit))
 
     def weights(self) -> Tensor:
@@ -244,14 +245,21 @@ class KANLayer(nn.Module):
         return values
 
     def edge(self, x: Tensor, i: int, j: int) -> Tensor:
-        """Value of the edge from input i to output j at points x of any shape."""
+        """Value of the edge from input i to output j at points x of any shape; same shape."""
         i, j = self._edge(i, j)
-        columns = x.unsqueeze(-1).expand(*x.shape, self.in_features)
-        return self.edges(columns)[..., j, i]
+        x = check_input("edge", x.unsqueeze(-1), 1, self.coefficients.dtype)
+        if (i, j) in self._fixed:
+            a, b, c, d, p = self.edge_constants[j, i]
+            values = PRIMITIVES[self._fixed[i, j]](a * x + b, p) * c + d
+        else:
+            values = self._basis(x, row=slice(i, i + 1)) @ self.coefficients[j, i]  # (..., 1)
+            if self.base_weight is not None:
+                values = values + self._base(x) * self.base_weight[j, i]
+        return values.squeeze(-1).masked_fill(~self.mask[j, i], 0.0)
 
     def out_of_grid_fraction(self, x: Tensor) -> Tensor:
         """Share of the points that lie outside the grid, for every input; shape (in_features,)."""
-        x = self._checked(x).detach().flatten(0, -2) if x.ndim > 1 else self._checked(x).detach()[None]
+        x = self._checked(x).detach().reshape(-1, self.in_features)
         outside = (x < self.grid[:, 0]) | (x > self.grid[:, -1])
         return outside.to(self.grid.dtype).sum(0) / max(len(x), 1)
 
@@ -280,7 +288,7 @@ class KANLayer(nn.Module):
         check_choice("primitive", name, tuple(PRIMITIVES))
         if len(constants) != 5:
             raise InputError(f"fix_edge got {len(constants)} constants; expected five: a, b, c, d, p.")
-        self.edge_constants[j, i] = torch.as_tensor(constants).to(self.edge_constants)
+        self.edge_constants[j, i] = torch.as_tensor(constants, dtype=self.edge_constants.dtype)
         self._set_fixed({**self._fixed, (i, j): name})
 
     def free_edge(self, i: int, j: int) -> None:
@@ -290,7 +298,7 @@ class KANLayer(nn.Module):
         self.mask[j, i] = True
 
     def mask_edge(self, i: int, j: int) -> None:
-        """Take the edge from input i to output j out: it gives zero from now on."""
+        """Take the edge from input i to output j out: it gives zero until `free_edge`."""
         i, j = self._edge(i, j)
         self.mask[j, i] = False
 
@@ -309,7 +317,7 @@ class KANLayer(nn.Module):
         edges = sorted(self._fixed, key=self._fixed.__getitem__)  # edges of one primitive side by side
         inputs = torch.tensor([i for i, _ in edges], device=x.device)
         outputs = torch.tensor([j for _, j in edges], device=x.device)
-        a, b, c, d, p = (self.edge_constants[outputs, inputs] * 1.0).unbind(-1)
+        a, b, c, d, p = self.edge_constants[outputs, inputs].unbind(-1)
         u = x[..., inputs] * a + b
         names = [self._fixed[edge] for edge in edges]
         parts, start = [], 0
@@ -341,7 +349,7 @@ class KANLayer(nn.Module):
     def extra_repr(self) -> str:
         text = f"{self.in_features}, {self.out_features}, grid_size={self.grid_size}, degree={self.degree}"
         text += f", base={self.base!r}, knots={self.knots!r}, extrapolate={self.extrapolate!r}"
-        masked = int((~self.mask).sum())
+        masked = 0 if self.mask.is_meta else int((~self.mask).sum())
         text += f", masked={masked}" if masked else ""
         return text + (f", fixed={len(self._fixed)}" if self._fixed else "")
 

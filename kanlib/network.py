@@ -160,7 +160,7 @@ class KAN(nn.Module):
         self.widths = tuple(Width.of(width) for width in widths)
         if len(self.widths) < 2 or self.widths[0].products:
             raise InputError(
-                f"widths {list(widths)!r} make no network; expected inputs (a plain number) and a layer or more."
+                f"widths {list(widths)!r} make no network; expected inputs (a plain number), then layers."
             )
         n_layers = len(self.widths) - 1
         sizes = per_layer("grid_size", grid_size, n_layers)
