@@ -31,7 +31,7 @@ def search(
     X, y, names = table.split(target)
     print(f"\n{'=' * 100}\n{title}\n{len(y)} rows; {target} of {', '.join(names)}\n")
     found = discover(X, y, names=names, target_name=target)
-    print(describe(found), "\n")
+    print(f"{describe(found)}\n")
     if found.network is not None:
         axes = plot_network(found.network, X, input_names=names, output_names=(target,))
         axes.figure.savefig(folder / f"{name}.png", dpi=150, bbox_inches="tight")
