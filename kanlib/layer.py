@@ -246,7 +246,7 @@ class KANLayer(nn.Module):
 
     def edge(self, x: Tensor, i: int, j: int) -> Tensor:
         """Value of the edge from input i to output j at points x of any shape; same shape."""
-        i, j = self._edge(i, j)
+        i, j = self.check_edge(i, j)
         x = check_input("edge", x.unsqueeze(-1), 1, self.coefficients.dtype)
         if (i, j) in self._fixed:
             a, b, c, d, p = self.edge_constants[j, i]
@@ -284,7 +284,7 @@ class KANLayer(nn.Module):
         >>> layer(torch.tensor([[3.0]]))
         tensor([[18.]], grad_fn=<AddBackward0>)
         """
-        i, j = self._edge(i, j)
+        i, j = self.check_edge(i, j)
         check_choice("primitive", name, tuple(PRIMITIVES))
         if len(constants) != 5:
             raise InputError(f"fix_edge got {len(constants)} constants; expected five: a, b, c, d, p.")
@@ -293,13 +293,13 @@ class KANLayer(nn.Module):
 
     def free_edge(self, i: int, j: int) -> None:
         """Make a fixed or masked edge a spline again, with the coefficients it had."""
-        i, j = self._edge(i, j)
+        i, j = self.check_edge(i, j)
         self._set_fixed({edge: name for edge, name in self._fixed.items() if edge != (i, j)})
         self.mask[j, i] = True
 
     def mask_edge(self, i: int, j: int) -> None:
         """Take the edge from input i to output j out: it gives zero until `free_edge`."""
-        i, j = self._edge(i, j)
+        i, j = self.check_edge(i, j)
         self.mask[j, i] = False
 
     def fixed_edges(self) -> dict[tuple[int, int], str]:
@@ -338,7 +338,8 @@ class KANLayer(nn.Module):
     def _checked(self, x: Tensor) -> Tensor:
         return check_input("KANLayer", x, self.in_features, self.coefficients.dtype)
 
-    def _edge(self, i: int, j: int) -> tuple[int, int]:
+    def check_edge(self, i: int, j: int) -> tuple[int, int]:
+        """Return (i, j) with negative numbers counted from the end; InputError when there is no such edge."""
         if not (-self.in_features <= i < self.in_features and -self.out_features <= j < self.out_features):
             raise InputError(
                 f"edge ({i}, {j}) does not exist; expected an input below {self.in_features} and an output "
@@ -362,5 +363,5 @@ class KANLayer(nn.Module):
         fixed = {}
         for i, j, name in state["fixed_edges"]:
             check_choice("primitive", name, tuple(PRIMITIVES))
-            fixed[self._edge(i, j)] = name
+            fixed[self.check_edge(i, j)] = name
         self._set_fixed(fixed)

@@ -239,6 +239,7 @@ class KAN(nn.Module):
         (torch.Size([200]), torch.Size([200]))
         """
         owner = self.layers[layer]
+        i, j = owner.check_edge(i, j)
         x = torch.lerp(owner.grid[i, 0], owner.grid[i, -1], torch.linspace(0, 1, n).to(owner.grid))
         return x, owner.edge(x, i, j)
 
