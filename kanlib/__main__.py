@@ -47,13 +47,9 @@ def discover(arguments: argparse.Namespace) -> int:
     columns = None
     if arguments.inputs:
         if arguments.target in arguments.inputs:
-            raise InputError(
-                f"The target {arguments.target!r} is among --inputs; expected other columns. Remove it."
-            )
+            raise InputError(f"The target {arguments.target!r} is among --inputs; expected other columns. Remove it.")
         columns = [*arguments.inputs, arguments.target]
-    X, y, names = read_table(arguments.data, columns=columns, where=dict(arguments.where)).split(
-        arguments.target
-    )
+    X, y, names = read_table(arguments.data, columns=columns, where=dict(arguments.where)).split(arguments.target)
     to_stdout = arguments.json == "-"
     if arguments.json and not to_stdout:
         check_writable(arguments.json)
@@ -102,8 +98,7 @@ def record(found: Discovery) -> dict[str, Any]:
             for c in (() if formula is None else formula.constants)
         ],
         "front": [
-            {"complexity": p.complexity, "rmse": _finite(p.rmse), "formula": str(p.formula)}
-            for p in found.front
+            {"complexity": p.complexity, "rmse": _finite(p.rmse), "formula": str(p.formula)} for p in found.front
         ],
     }
 
@@ -135,9 +130,7 @@ def _make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         reason = error.strerror or error
-        raise StorageError(
-            f"--report {path} is no folder ({reason}); expected one. Choose another path."
-        ) from error
+        raise StorageError(f"--report {path} is no folder ({reason}); expected one. Choose another path.") from error
     check_writable(path / "report.html")
 
 
@@ -216,9 +209,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="COLUMN=TEXT",
         help="use only such rows; may be repeated",
     )
-    command.add_argument(
-        "--json", metavar="FILE", help="write the result as JSON ('-': to stdout, the text to stderr)"
-    )
+    command.add_argument("--json", metavar="FILE", help="write the result as JSON ('-': to stdout, the text to stderr)")
     command.add_argument(
         "--report", metavar="DIR", help="write a report with pictures, one HTML file, into this folder"
     )

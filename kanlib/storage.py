@@ -136,9 +136,7 @@ def load(path: str | os.PathLike[str], *, device: torch.device | str | None = No
         if len(data) < max(ends, default=0):
             raise StorageError(f"{path} is truncated ({len(content)} bytes). Restore it from a copy.")
         if metadata.get("checksum") != _checksum(header, data):
-            raise StorageError(
-                f"{path} was altered or damaged (its checksum differs). Restore it from a copy."
-            )
+            raise StorageError(f"{path} was altered or damaged (its checksum differs). Restore it from a copy.")
         network = json.loads(metadata["network"])
         model = _build(network["config"], network["state"], from_bytes(content))
     except StorageError:
@@ -158,9 +156,7 @@ def _read(path: Path) -> bytes:
             start = file.read(9)
             length = int.from_bytes(start[:8], "little")
             if len(start) < 9 or start[8:] != b"{" or length > _MAX_HEADER:
-                raise StorageError(
-                    f"{path} is empty or of another kind; expected a file that kanlib.save wrote."
-                )
+                raise StorageError(f"{path} is empty or of another kind; expected a file that kanlib.save wrote.")
             if length > size - 8:
                 raise StorageError(f"{path} is truncated ({size} bytes). Restore it from a copy.")
             return start + file.read()
@@ -169,9 +165,7 @@ def _read(path: Path) -> bytes:
             f"There is no file {path}; expected one that kanlib.save wrote. Check the path."
         ) from None
     except OSError as error:
-        raise StorageError(
-            f"{path} cannot be read ({error.strerror or error}). Check its permissions."
-        ) from error
+        raise StorageError(f"{path} cannot be read ({error.strerror or error}). Check its permissions.") from error
 
 
 def _parts(content: bytes) -> tuple[dict[str, Any], memoryview]:
@@ -207,9 +201,7 @@ def _build(config: dict[str, Any], state: dict[str, Any], tensors: dict[str, Ten
         inputs, size = width.size, config["grid_size"][n]
         expected = (following.subnodes, inputs, size + config["degree"][n])
         if tuple(grid.shape) != (inputs, size + 1) or tuple(coefficients.shape) != expected:
-            raise InputError(
-                f"layer {n} has coefficients {tuple(coefficients.shape)}, its structure {expected}"
-            )
+            raise InputError(f"layer {n} has coefficients {tuple(coefficients.shape)}, its structure {expected}")
     model = KAN.from_config(config)
     for name, value in model.state_dict().items():
         if isinstance(value, Tensor) and (name not in tensors or tensors[name].dtype != value.dtype):

@@ -137,12 +137,8 @@ def read_table(
         ) from None
     if len(values) < MIN_ROWS:
         kept = f" where {', '.join(f'{k}={v}' for k, v in where.items())}" if where else ""
-        raise InputError(
-            f"{path} has {len(values)} rows of data{kept}; expected at least {MIN_ROWS}. Add more rows."
-        )
-    return Table(
-        tuple(names[j] for j in chosen), np.array(values, dtype=np.float64).reshape(len(values), len(chosen))
-    )
+        raise InputError(f"{path} has {len(values)} rows of data{kept}; expected at least {MIN_ROWS}. Add more rows.")
+    return Table(tuple(names[j] for j in chosen), np.array(values, dtype=np.float64).reshape(len(values), len(chosen)))
 
 
 def _read_text(path: Path) -> str:
@@ -159,16 +155,12 @@ def _read_text(path: Path) -> str:
         if data.startswith(start):
             raise InputError(f"{path} is not CSV text but {what}.")
     if b"\0" in data:
-        raise InputError(
-            f"{path} is a binary file; expected CSV text with a header line. Export the table as CSV."
-        )
+        raise InputError(f"{path} is a binary file; expected CSV text with a header line. Export the table as CSV.")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(
-            f"{path} is not UTF-8 text (line {line}); save it with the encoding UTF-8."
-        ) from None
+        raise InputError(f"{path} is not UTF-8 text (line {line}); save it with the encoding UTF-8.") from None
 
 
 def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
@@ -214,9 +206,7 @@ def _check_names(line: int, header: Sequence[str]) -> tuple[str, ...]:
                 "Name it, or remove the column (pandas leaves out its index with to_csv(index=False))."
             )
         if name in names[:j]:
-            raise InputError(
-                f"Line {line}: two columns are named {name!r}; expected different names. Rename one."
-            )
+            raise InputError(f"Line {line}: two columns are named {name!r}; expected different names. Rename one.")
     if len(names) == 1:
         raise InputError(
             f"Line {line} names one column ({names[0]!r}); expected at least one input and a target, "
@@ -225,9 +215,7 @@ def _check_names(line: int, header: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def _choose(
-    names: Sequence[str], columns: Sequence[str] | None, where: Mapping[str, str] | None
-) -> list[int]:
+def _choose(names: Sequence[str], columns: Sequence[str] | None, where: Mapping[str, str] | None) -> list[int]:
     if columns is None:
         return [j for j, name in enumerate(names) if name not in (where or {})]
     for j, name in enumerate(columns):
@@ -271,9 +259,7 @@ def _reject(cell: str, line: int, name: str) -> NoReturn:
     if bare in _INFINITE or _is_number(cell):
         raise InputError(f"{where} is infinite ({cell!r}); expected a finite number. Remove the row.")
     if re.fullmatch(r"[+-]?[\d.]*,\d+([eE][+-]?\d+)?", cell, re.ASCII):
-        raise InputError(
-            f"{where} is {cell!r}; expected a number like 1234.5. Write it with a decimal point."
-        )
+        raise InputError(f"{where} is {cell!r}; expected a number like 1234.5. Write it with a decimal point.")
     shown = cell if len(cell) <= 40 else cell[:37] + "..."
     raise InputError(
         f"{where} is {shown!r}; expected a number. Correct the cell, or leave the column out "

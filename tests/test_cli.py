@@ -84,10 +84,7 @@ def report(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_search_gets_the_columns_and_the_options(search: Found) -> None:
-    assert (
-        main(["discover", PLANETS, "--target", "T_years", "--seed", "5", "--time-limit", "7.5", "--quiet"])
-        == 0
-    )
+    assert main(["discover", PLANETS, "--target", "T_years", "--seed", "5", "--time-limit", "7.5", "--quiet"]) == 0
     asked = search.arguments
     assert asked["X"].shape == (8, 1) and asked["y"].shape == (8,)
     assert asked["names"] == ("a_au",) and asked["target_name"] == "T_years"
@@ -200,9 +197,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_one_line_and_exit_code_2(
-    name: str, search: Found, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_input_is_one_line_and_exit_code_2(name: str, search: Found, capsys: pytest.CaptureFixture[str]) -> None:
     arguments, message = BAD[name]
     try:
         code = main(["discover", *arguments])
@@ -224,9 +219,7 @@ def test_what_the_search_refuses_is_one_line_too(
     assert capsys.readouterr().err == "kanlib: error: X is wrong; expected another\n"
 
 
-def test_an_interrupt_ends_quietly(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_interrupt_ends_quietly(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def discover(*_: Any, **__: Any) -> Found:
         raise KeyboardInterrupt
 
@@ -250,9 +243,7 @@ from kanlib.__main__ import main
 assert main(["discover", "no_such.csv", "--target", "y"]) == 2
 assert not {"sympy", "matplotlib", "sklearn"} & sys.modules.keys()
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=tmp_path
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 
 
@@ -260,6 +251,4 @@ def test_python_m_kanlib(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "kanlib", "discover", "no_such.csv", "--target", "y"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=tmp_path)
     assert done.returncode == 2 and done.stdout == ""
-    assert (
-        done.stderr == "kanlib: error: There is no file no_such.csv; expected a CSV file. Check the path.\n"
-    )
+    assert done.stderr == "kanlib: error: There is no file no_such.csv; expected a CSV file. Check the path.\n"

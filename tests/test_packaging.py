@@ -27,9 +27,7 @@ pytestmark = pytest.mark.xdist_group("packaging")  # one worker, so that the whe
 
 
 def run(*command: object, cwd: Path) -> str:
-    done = subprocess.run(
-        [str(part) for part in command], cwd=cwd, capture_output=True, text=True, timeout=300
-    )
+    done = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -56,9 +54,7 @@ def test_the_wheel_holds_every_file_of_the_tree_and_nothing_else(built: Path) ->
     with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
         names = [name for name in wheel.namelist() if ".dist-info/" not in name]
         top_level = wheel.read(next(n for n in wheel.namelist() if n.endswith("top_level.txt"))).decode()
-        meta = Parser().parsestr(
-            wheel.read(next(n for n in wheel.namelist() if n.endswith("METADATA"))).decode()
-        )
+        meta = Parser().parsestr(wheel.read(next(n for n in wheel.namelist() if n.endswith("METADATA"))).decode())
     expected = [
         f"{place}/{path.relative_to(ROOT / room).as_posix()}"
         for room, place in ROOMS.items()
@@ -158,8 +154,6 @@ def test_imports_go_one_way(room: str) -> None:
     for path in sorted((ROOT / room).rglob("*.py")):
         for level, module in imported(path):
             assert level <= 1, f"{path}: relative imports stay inside their folder"
-            assert level == 1 or module.partition(".")[0] not in ("symbolic", "plots"), (
-                f"{path} imports {module}"
-            )
+            assert level == 1 or module.partition(".")[0] not in ("symbolic", "plots"), f"{path} imports {module}"
             if path != ROOF and level == 0:
                 assert not module.startswith(FORBIDDEN[room]), f"{path} imports {module}"

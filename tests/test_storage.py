@@ -97,9 +97,7 @@ kanlib.load({str(path)!r})
 assert torch.equal(before, torch.random.get_rng_state())
 assert not {{"sympy", "matplotlib", "sklearn", "kanlib.symbolic", "kanlib.plots"}} & sys.modules.keys()
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=tmp_path
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 
 

@@ -161,9 +161,7 @@ def test_the_planets_obey_kepler() -> None:
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_give_a_table_or_an_input_error(
-    tmp_path_factory: pytest.TempPathFactory, data: bytes
-) -> None:
+def test_any_bytes_give_a_table_or_an_input_error(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     path = tmp_path_factory.mktemp("any") / "table.csv"
     path.write_bytes(data)
     try:
@@ -174,9 +172,7 @@ def test_any_bytes_give_a_table_or_an_input_error(
 
 
 @given(st.lists(st.tuples(*[st.floats(allow_nan=False, allow_infinity=False)] * 2), min_size=5, max_size=8))
-def test_floats_survive_to_the_bit(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[float, float]]
-) -> None:
+def test_floats_survive_to_the_bit(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[float, float]]) -> None:
     path = tmp_path_factory.mktemp("floats") / "table.csv"
     path.write_text("a,b\n" + "".join(f"{a!r},{b!r}\n" for a, b in rows))
     np.testing.assert_array_equal(read_table(path).values, rows)

@@ -23,9 +23,7 @@ from kanlib.table import read_table
 DATA = Path(__file__).resolve().parent / "data"
 
 
-def search(
-    folder: Path, name: str, title: str, file: str, target: str, where: Mapping[str, str] | None = None
-) -> bool:
+def search(folder: Path, name: str, title: str, file: str, target: str, where: Mapping[str, str] | None = None) -> bool:
     """Search one law, print it, write its picture and its report; whether a formula was found."""
     table = read_table(DATA / file, where=where)
     X, y, names = table.split(target)
@@ -47,15 +45,11 @@ def main(arguments: list[str]) -> int:
     found = [
         search(folder, "planets", "The eight planets: period against distance", "planets.csv", "T_years"),
         *(
-            search(
-                folder, state, f"{cells} {state} with Puromycin", "puromycin.csv", "rate", {"state": state}
-            )
+            search(folder, state, f"{cells} {state} with Puromycin", "puromycin.csv", "rate", {"state": state})
             for state in ("treated", "untreated")
         ),
     ]
-    print(
-        f"\n{sum(found)} of {len(found)} laws found. Open the reports in {folder.resolve()} with a browser."
-    )
+    print(f"\n{sum(found)} of {len(found)} laws found. Open the reports in {folder.resolve()} with a browser.")
     return 0 if all(found) else 1
 
 
