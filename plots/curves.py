@@ -78,20 +78,20 @@ def live_edges(model: KAN) -> list[Array]:
     """Boolean arrays (out, in), one a layer: the edges that carry something from an input to an output."""
     groups = node_subnodes(model)
     masks = [layer.mask.detach().cpu().numpy().astype(bool) for layer in model.layers]
-    reached = np.ones(masks[0].shape[1], dtype=bool)
+    reached: Array = np.ones(masks[0].shape[1], dtype=bool)
     forward = []
     for mask, combine in zip(masks, groups[1:], strict=True):
         forward.append(mask & reached)
-        arrived = forward[-1].any(axis=1)
+        arrived: Array = np.asarray(forward[-1].any(axis=1))
         reached = np.array([arrived[list(group)].any() for group in combine], dtype=bool)
-    needed = np.ones(len(groups[-1]), dtype=bool)
+    needed: Array = np.ones(len(groups[-1]), dtype=bool)
     live: list[Array] = []
     for carried, combine in zip(reversed(forward), reversed(groups[1:]), strict=True):
         wanted = np.zeros(carried.shape[0], dtype=bool)
         for node, group in enumerate(combine):
             wanted[list(group)] = needed[node]
         live.insert(0, carried & wanted[:, None])
-        needed = live[0].any(axis=0)
+        needed = np.asarray(live[0].any(axis=0))
     return live
 
 

@@ -82,8 +82,8 @@ def plot_edges(
     edges = [edge for edge in drawn.edges if chosen is None or edge.key.layer == chosen]
     columns = columns or _columns(len(edges))
     rows = max(1, math.ceil(len(edges) / columns))
+    figure = look.new_figure(max(columns, 2) * CELL[0], rows * CELL[1])
     with look.style():
-        figure = look.new_figure(max(columns, 2) * CELL[0], rows * CELL[1])
         if not edges:
             figure.text(0.5, 0.5, "no live edges", ha="center", va="center", color=look.MUTED)
         for index, edge in enumerate(edges):

@@ -96,10 +96,10 @@ def plot_fit(
         raise InputError("the law has no finite value at any row of X; expected data from its domain.")
     used = tuple(range(x.shape[1])) if used is None else used
     color = look.SYMBOLIC if hasattr(law, "latex") else look.SPLINE
-    with look.style():
-        if ax is None:
-            ax = look.new_axes(5.2, 4.2 if residuals else 3.4)
-            ax.figure.set_layout_engine("tight")
+    own = ax is None
+    with look.axes(ax, 5.2, 4.2 if residuals else 3.4) as ax:
+        if own:
+            look.figure_of(ax).set_layout_engine("tight")
         if len(used) == 1:
             ax.set_xlabel(label(names[used[0]], 48), parse_math=False)
             ax.set_ylabel(target, parse_math=False)
@@ -154,7 +154,8 @@ def _checked(values: Any, n: int) -> Array:
 
 def _marker(n: int) -> dict[str, Any]:
     if n <= 200:
-        return {"marker": "o", "markersize": 5.0, "color": look.DATA, "markeredgecolor": look.PAPER, "markeredgewidth": 0.6}
+        edge = {"markeredgecolor": look.PAPER, "markeredgewidth": 0.6}
+        return {"marker": "o", "markersize": 5.0, "color": look.DATA, **edge}
     return {
         "marker": "o",
         "markersize": 2.4 if n <= 2000 else 1.6,
@@ -209,7 +210,8 @@ def _write_formula(ax: Axes, text: str, taken: list[tuple[Array, Array]], color:
     box = ax.get_window_extent()
     dpi = look.figure_of(ax).dpi
     width, height = size(text, 11.0)
-    w, h = (width + 0.25) * dpi / max(box.width, 1.0), (height + 0.25) * dpi / max(box.height, 1.0)
+    # With room to spare, as the residuals take a part of the height later.
+    w, h = (1.2 * width + 0.3) * dpi / max(box.width, 1.0), (1.6 * height + 0.3) * dpi / max(box.height, 1.0)
     corners = [("left", "top"), ("right", "bottom"), ("right", "top"), ("left", "bottom")]
 
     def crowd(corner: tuple[str, str]) -> int:
@@ -235,7 +237,7 @@ def _write_formula(ax: Axes, text: str, taken: list[tuple[Array, Array]], color:
 def _band(law: Any, table: Array) -> Array | None:
     """Half the width of the pointwise 95% confidence band from the covariance of the fitted constants."""
     covariance, dof = getattr(law, "covariance", None), getattr(law, "dof", None)
-    if covariance is None or not dof or not np.isfinite(covariance).all():
+    if covariance is None or not covariance.size or not dof or not np.isfinite(covariance).all():
         return None
     import sympy
     from scipy.stats import t as student
@@ -280,7 +282,8 @@ def _draw_residuals(ax: Axes, across: Array, residual: Array, marks: dict[str, A
     below = make_axes_locatable(ax).append_axes("bottom", "28%", pad=0.12, sharex=ax)
     below.set_facecolor(look.PAPER)
     below.axhline(0.0, color=color, linewidth=1.0, zorder=2)
-    below.plot(across, residual, linestyle="none", zorder=3, gid="kanlib-residuals", **{**marks, "markeredgewidth": 0.0})
+    marks = {**marks, "markeredgewidth": 0.0}
+    below.plot(across, residual, linestyle="none", zorder=3, gid="kanlib-residuals", **marks)
     below.set_xlabel(ax.get_xlabel(), parse_math=False)
     below.set_ylabel("residual")
     top = float(np.abs(residual).max())

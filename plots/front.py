@@ -64,9 +64,7 @@ def plot_front(discovery: Any, ax: Axes | None = None) -> Axes:
     zero = min(0.1 * float(positive.min()), 1e-16) if len(positive) else 1e-16  # where an exact fit stands
     shown = np.where(y > 0.0, y, zero)
     chosen = chosen_index(discovery)
-    with look.style():
-        if ax is None:
-            ax = look.new_axes(5.2, 3.2)
+    with look.axes(ax, 5.2, 3.2) as ax:
         ax.set_yscale("log")
         ax.step(x, np.minimum.accumulate(shown), where="post", color=look.SPLINE, linewidth=1.3, zorder=2)
         ax.plot(x, shown, "o", color=look.SPLINE, markersize=4.5, zorder=3, gid="kanlib-front")

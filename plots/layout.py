@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -84,7 +85,7 @@ def _plan(
         gap = 0.35 * cell_h
     else:
         rows = 2 if 2 * len(blocks) <= MAX_ROWS else 1
-        columns = max(math.ceil(len(keys) / rows) for keys in blocks.values())
+        columns = max((math.ceil(len(keys) / rows) for keys in blocks.values()), default=1)
         stage = _Stage(layer, blocks, rows, columns, (box_w, box_h), (cell_w, box_h + label_h), label_h)
         rails = 0.05 + 0.026 * (columns - 1)
         for i in blocks:
@@ -100,7 +101,7 @@ def _plans(
     """One column of boxes for every stage that is short, or no taller so than the rest of the picture is anyway."""
     single = [_plan(l, blocks, labels, crowd, fold=False) for l, blocks in enumerate(by_block)]
     folded = [_plan(l, blocks, labels, crowd, fold=True) for l, blocks in enumerate(by_block)]
-    short = [sum(map(len, s.blocks.values())) <= MAX_SINGLE or max(map(len, s.blocks.values())) == 1 for s in single]
+    short = [sum(map(len, s.blocks.values())) <= MAX_SINGLE or max(map(len, s.blocks.values()), default=1) == 1 for s in single]
     tallest = max(s.height if ok else f.height for s, f, ok in zip(single, folded, short, strict=True))
     return [
         s if ok or s.height <= max(f.height, tallest) else f for s, f, ok in zip(single, folded, short, strict=True)
@@ -189,9 +190,7 @@ def place(
         for i, block in stage.blocks.items():
             _wire_block(stage, block, node_points[l][i], (x_boxes, column, x_end), points, boxes, wires)
         x = x_next
-    return Placement(
-        x + radius + margins[1], height, boxes, wires, node_points, subnode_points, joints, radius
-    )
+    return Placement(x + radius + margins[1], height, boxes, wires, node_points, subnode_points, joints, radius)
 
 
 def _subnode_heights(
@@ -199,7 +198,7 @@ def _subnode_heights(
 ) -> dict[int, float]:
     """Subnodes stand around their node, closer together than the nodes themselves."""
     ys = sorted(y_nodes.values())
-    room = min([height] + [b - a for a, b in zip(ys, ys[1:], strict=False)])
+    room = min([height] + [b - a for a, b in pairwise(ys)])
     result = {}
     for n in nodes:
         group = arities[n]

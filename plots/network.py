@@ -77,9 +77,7 @@ def plot_network(
     >>> sorted(text.get_text() for text in ax.texts)
     ['energy', 'mass', 'speed']
     """
-    drawn = sketch(
-        model, X, input_names=input_names, output_names=output_names, formulas=formulas, scores=scores
-    )
+    drawn = sketch(model, X, input_names=input_names, output_names=output_names, formulas=formulas, scores=scores)
     captions = _captions(drawn)
     left, right = labels(drawn.input_names), labels(drawn.output_names)
     margins = tuple(
@@ -96,10 +94,10 @@ def plot_network(
     footer = "not used: " + ", ".join(labels(drawn.unused, 20)) if drawn.unused else ""
     foot = 0.34 if footer else 0.08
     total = (plan.width, plan.height + 0.16 + foot)
-    with look.style():
-        if ax is None:
-            ax = look.new_axes(*total)
-            ax.figure.set_layout_engine("none")
+    own = ax is None
+    with look.axes(ax, *total) as ax:
+        if own:
+            look.figure_of(ax).set_layout_engine("none")
             ax.set_position((0.0, 0.0, 1.0, 1.0))
         scale = _scale(ax, total)
         ax.set_axis_off()
@@ -261,9 +259,7 @@ def _draw_nodes(ax: Axes, drawn: Sketch, plan: Placement, scale: float) -> None:
         (products, look.PAPER, "kanlib-products"),
     ):
         ax.add_collection(
-            PolyCollection(
-                shapes, facecolors=face, edgecolors=look.INK, linewidths=1.0 * scale, zorder=4, gid=name
-            ),
+            PolyCollection(shapes, facecolors=face, edgecolors=look.INK, linewidths=1.0 * scale, zorder=4, gid=name),
             autolim=False,
         )
     ax.add_collection(

@@ -10,6 +10,7 @@ import base64
 import html
 import io
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -29,7 +30,7 @@ def escape(value: object) -> str:
 def picture(figure: Figure, alt: str, *, width: float | None = None, kind: str = "picture") -> str:
     """An ``img`` element with the figure as SVG, as wide as it was drawn (or `width` inches), at most the page."""
     file = io.BytesIO()
-    settings = {"svg.fonttype": "path", "svg.hashsalt": "kanlib", "savefig.facecolor": "auto"}
+    settings: Any = {"svg.fonttype": "path", "svg.hashsalt": "kanlib", "savefig.facecolor": "auto"}
     with mpl.rc_context(settings):
         figure.savefig(
             file, format="svg", bbox_inches="tight", pad_inches=0.04, metadata={"Date": None, "Creator": None}
@@ -78,7 +79,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, kinds: str, mar
     cells = [
         "".join(f'<td class="{names[kind]}">{cell}</td>' for kind, cell in zip(kinds, row, strict=True)) for row in rows
     ]
-    body = "\n".join(f'<tr{" class=chosen" if k == marked else ""}>{row}</tr>' for k, row in enumerate(cells))
+    body = "\n".join(f"<tr{' class=chosen' if k == marked else ''}>{row}</tr>" for k, row in enumerate(cells))
     top = "".join(
         f'<th scope="col" class="{names[kind]}">{escape(title)}</th>' for kind, title in zip(kinds, head, strict=True)
     )
@@ -154,9 +155,12 @@ dl.facts dd { margin: .1rem 0 0; font-size: 1.1875rem; font-weight: 550; font-va
   white-space: nowrap; }
 .scroll { overflow-x: auto; } .scroll + p { margin-top: .8rem; } figure + .scroll { margin-top: 1.5rem; }
 table { border-collapse: collapse; width: 100%; font-size: .9375rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .42rem .9rem .42rem 0; text-align: left; vertical-align: baseline; border-bottom: 1px solid var(--rule); }
+th, td { padding: .42rem .9rem .42rem 0; text-align: left; vertical-align: baseline;
+  border-bottom: 1px solid var(--rule); }
 th { color: var(--muted); font-size: .8125rem; font-weight: 500; border-bottom-color: #9aa5b1; white-space: nowrap; }
-th.number, td.number { text-align: right; white-space: nowrap; padding-right: 1.6rem; }
+th.number, td.number { width: 1%; text-align: right; white-space: nowrap; padding-left: 1.2rem;
+  padding-right: 1.6rem; }
+th.number:first-child, td.number:first-child { padding-left: .6rem; } sup { line-height: 0; font-size: .7em; }
 td.value { white-space: nowrap; } td.text { overflow-wrap: anywhere; min-width: 6rem; } td.code { min-width: 12rem; }
 th:last-child, td:last-child { padding-right: 0; }
 tr.chosen td { font-weight: 600; background: #fdf3ec; } tr.chosen td:first-child { box-shadow: inset 3px 0 #d55e00; }
@@ -166,9 +170,11 @@ figcaption { margin-top: .6rem; color: var(--muted); font-size: .875rem; overflo
 ul, ol { margin: 0 0 .8rem; padding-left: 1.3rem; } li { margin: .25rem 0; overflow-wrap: anywhere; }
 footer { margin-top: 3.25rem; padding-top: 1rem; border-top: 1px solid var(--rule); color: var(--muted);
   font-size: .8125rem; }
-@media (max-width: 34rem) { article { padding: 2rem 1.1rem; } h1 { font-size: 1.75rem; } section { margin-top: 2.25rem; }
+@media (max-width: 34rem) { article { padding: 2rem 1.1rem; } h1 { font-size: 1.75rem; }
+  section { margin-top: 2.25rem; }
   .formula { padding: 1.25rem 1rem; } dl.facts { gap: 1rem 2rem; } }
 @media print { html { font-size: 10.5pt; } article { max-width: none; padding: 0; }
-  section, figure, tr, dl.facts { break-inside: avoid; } h2 { break-after: avoid; } .scroll, .formula { overflow: visible; }
+  section, figure, tr, dl.facts { break-inside: avoid; } h2 { break-after: avoid; }
+  .scroll, .formula { overflow: visible; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } @page { margin: 18mm 16mm; } }
 """

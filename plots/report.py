@@ -195,9 +195,7 @@ def _constants(formula: Formula | None, target: str) -> str:
     return page.section("Constants", shape, table, f'<p class="muted">{note}</p>' if note else "")
 
 
-def _pictures(
-    discovery: Any, formula: Formula | None, table: Array | None, measured: Array | None, target: str
-) -> str:
+def _pictures(discovery: Any, formula: Formula | None, table: Array | None, measured: Array | None, target: str) -> str:
     parts = []
     network = discovery.network
     if network is not None:
@@ -214,8 +212,8 @@ def _pictures(
             edges = int(sum(live.sum() for live in live_edges(network)))
             return page.figure(
                 page.picture(style.figure_of(ax), f"The network: {edges} edges, each with its curve."),
-                "The network, from the inputs at the left. Every box shows the curve on its edge over the range the data "
-                "reach; darker edges matter more. Blue curves are splines, orange ones are primitives.",
+                "The network, from the inputs at the left. Every box shows the curve on its edge over the range the "
+                "data reach; darker edges matter more. Blue curves are splines, orange ones are primitives.",
             )
 
         parts.append(_attempt(draw))
@@ -283,10 +281,14 @@ def _ranges(
     used = set() if formula is None else set(formula.used)
     rows = []
     for k, name in enumerate(names):
-        role = "" if formula is None else f"<code>{escape(formula.symbols[k].name)}</code>" if k in used else "not needed"
+        role = (
+            "" if formula is None else f"<code>{escape(formula.symbols[k].name)}</code>" if k in used else "not needed"
+        )
         rows.append((escape(name), _number(np.min(table[:, k])), _number(np.max(table[:, k])), role))
     if measured is not None:
-        rows.append((escape(target), _number(np.min(measured)), _number(np.max(measured)), "" if formula is None else "result"))
+        rows.append(
+            (escape(target), _number(np.min(measured)), _number(np.max(measured)), "" if formula is None else "result")
+        )
     text = (
         f"The law was found on {len(table)} rows inside these ranges. Outside them it is an extrapolation."
         if formula is not None

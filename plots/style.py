@@ -29,18 +29,12 @@ SYMBOLIC = "#d55e00"  # a curve or formula that is symbolic (vermilion)
 DATA = "#56a0c8"  # measured points (sky blue, darkened for a white ground)
 SECOND = "#009e73"  # a second series, such as validation (bluish green)
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 9.0,
     "mathtext.fontset": "stix",
     "text.usetex": False,
     "text.color": INK,
-    "figure.facecolor": PAPER,
-    "figure.edgecolor": PAPER,
-    "figure.dpi": 110.0,
-    "figure.autolayout": False,
-    "figure.constrained_layout.use": False,
-    "savefig.facecolor": "auto",
     "axes.facecolor": PAPER,
     "axes.edgecolor": MUTED,
     "axes.linewidth": 0.7,
@@ -79,25 +73,30 @@ def style() -> Iterator[None]:
         yield
 
 
-def _notebook() -> bool:
-    """Whether code runs in a Jupyter kernel (which shows pyplot's figures once, at the end of a cell)."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    return shell is not None and getattr(shell, "kernel", None) is not None
+@contextmanager
+def axes(ax: Axes | None, width: float, height: float) -> Iterator[Axes]:
+    """The caller's axes, or one on a new figure of that size in inches, in the look of kanlib.
 
-
-def new_axes(width: float, height: float) -> Axes:
-    """One axes on a new figure of the given size in inches, shown once where there is somebody to show it to.
-
-    In a Jupyter kernel and in matplotlib's interactive mode the figure is made by pyplot, so it appears as any
+    In a Jupyter kernel and in matplotlib's interactive mode a new figure is made by pyplot, so it appears as any
     other figure does: once. In a script it belongs to nobody but the caller (``ax.figure.savefig(...)``): pyplot
     does not keep it open, and no backend is chosen. For ``plt.show()`` in a script, pass an ``ax`` of your own.
     """
-    if _notebook() or mpl.is_interactive():
-        import matplotlib.pyplot as plt
+    if ax is not None:
+        with style():
+            yield ax
+        return
+    # Before the style: pyplot's first figure turns on the display in a kernel, which leaving the style would undo.
+    shown = _notebook() or mpl.is_interactive()
+    figure = _pyplot_figure(width, height) if shown else _figure(width, height)
+    try:
+        with style():
+            yield figure.add_subplot()
+    except BaseException:
+        if shown:
+            import matplotlib.pyplot as plt
 
-        return plt.figure(figsize=(width, height), layout="constrained").add_subplot()
-    return Figure(figsize=(width, height), layout="constrained").add_subplot()
+            plt.close(figure)
+        raise
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -108,10 +107,25 @@ def new_figure(width: float, height: float) -> Figure:
     if _notebook():
         import matplotlib.pyplot  # noqa: F401  (its import teaches the kernel to show a Figure)
     elif mpl.is_interactive():
-        import matplotlib.pyplot as plt
+        return _pyplot_figure(width, height)
+    return _figure(width, height)
 
-        return plt.figure(figsize=(width, height), layout="constrained")
-    return Figure(figsize=(width, height), layout="constrained")
+
+def _figure(width: float, height: float) -> Figure:
+    return Figure(figsize=(width, height), layout="constrained", facecolor=PAPER)
+
+
+def _pyplot_figure(width: float, height: float) -> Figure:
+    import matplotlib.pyplot as plt
+
+    return plt.figure(figsize=(width, height), layout="constrained", facecolor=PAPER)
+
+
+def _notebook() -> bool:
+    """Whether code runs in a Jupyter kernel (which shows pyplot's figures once, at the end of a cell)."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and getattr(shell, "kernel", None) is not None
 
 
 def figure_of(ax: Axes) -> Figure:

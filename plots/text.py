@@ -16,10 +16,11 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.mathtext import MathTextParser
 from matplotlib.textpath import text_to_path
 
-GREEK = frozenset(
+_LETTERS = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi "
-    "omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split()
+    "omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
 )
+GREEK = frozenset(_LETTERS.split())
 
 
 @functools.cache
@@ -51,7 +52,9 @@ def labels(names: Sequence[object], limit: int = 28) -> list[str]:
     ]
 
 
-_TOKEN = re.compile(r"(\\(?:mathrm|operatorname|text|mathit|mathbf)\{)((?:[^{}]|\{[^{}]*\})*)\}|\\[A-Za-z]+|[A-Za-z]{2,}")
+_TOKEN = re.compile(
+    r"(\\(?:mathrm|operatorname|text|mathit|mathbf)\{)((?:[^{}]|\{[^{}]*\})*)\}|\\[A-Za-z]+|[A-Za-z]{2,}"
+)
 
 
 def tidy(latex: str) -> str:

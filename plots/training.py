@@ -70,9 +70,7 @@ def plot_training(result: Any, ax: Axes | None = None) -> Axes:
             "Pass the result of a fit that took a step."
         )
     steps = _numbers(history["step"]) if len(history.get("step", ())) else np.arange(len(series[0][1]))
-    with look.style():
-        if ax is None:
-            ax = look.new_axes(5.2, 3.2)
+    with look.axes(ax, 5.2, 3.2) as ax:
         ax.set_yscale("log")
         for name, values, color in series:
             n = min(len(steps), len(values))
