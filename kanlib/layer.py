@@ -12,7 +12,7 @@ from .base_functions import BASE_FUNCTIONS
 from .checks import check_choice, check_input
 from .errors import InputError
 from .initialization import INIT_RULES
-from .primitives import PRIMITIVES
+from .primitives import PRIMITIVES, evaluate_primitives
 from .splines import Extrapolate, check_spline, local_basis, spread, uniform_grid
 
 _DEFAULT_CONSTANTS = (1.0, 0.0, 1.0, 0.0, 1.0)
@@ -129,8 +129,6 @@ class KANLayer(nn.Module):
     def grid_size(self) -> int:
         """Number of grid cells G."""
         return self.grid.shape[1] - 1
-
-    # ------------------------------------------------------------------ evaluation
 
     def forward(self, x: Tensor) -> Tensor:
         """Node sums.
@@ -263,8 +261,6 @@ class KANLayer(nn.Module):
         outside = (x < self.grid[:, 0]) | (x > self.grid[:, -1])
         return outside.to(self.grid.dtype).sum(0) / max(len(x), 1)
 
-    # ------------------------------------------------------------------ edges that are fixed or masked
-
     @torch.no_grad()
     def fix_edge(self, i: int, j: int, name: str, constants: Sequence[float] = _DEFAULT_CONSTANTS) -> None:
         """Fix the edge from input i to output j to c * f(a*x + b) + d, f the primitive of that name.
@@ -318,22 +314,15 @@ class KANLayer(nn.Module):
         inputs = torch.tensor([i for i, _ in edges], device=x.device)
         outputs = torch.tensor([j for _, j in edges], device=x.device)
         a, b, c, d, p = self.edge_constants[outputs, inputs].unbind(-1)
-        u = x[..., inputs] * a + b
-        names = [self._fixed[edge] for edge in edges]
-        parts, start = [], 0
-        for name in dict.fromkeys(names):
-            group = slice(start, start + names.count(name))
-            parts.append(PRIMITIVES[name](u[..., group], p[group]))
-            start = group.stop
-        values = torch.cat(parts, dim=-1) * c + d
-        # An edge outside its domain gives NaN, a masked one zero.
-        return outputs, inputs, values.masked_fill(~self.mask[outputs, inputs], 0.0)
+        masked = ~self.mask[outputs, inputs]
+        # A masked edge gives zero even outside its domain; 0.5 lies in every domain.
+        u = (x[..., inputs] * a + b).masked_fill(masked, 0.5)
+        values = evaluate_primitives([self._fixed[edge] for edge in edges], u, p) * c + d
+        return outputs, inputs, values.masked_fill(masked, 0.0)
 
     def _fixed_sums(self, x: Tensor) -> Tensor:
         outputs, _, values = self._fixed_values(x)
         return values.new_zeros((*x.shape[:-1], self.out_features)).index_add(-1, outputs, values)
-
-    # ------------------------------------------------------------------ checks, printing, state
 
     def _checked(self, x: Tensor) -> Tensor:
         return check_input("KANLayer", x, self.in_features, self.coefficients.dtype)

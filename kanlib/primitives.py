@@ -12,8 +12,9 @@ range of the floats exp, sinh, cosh and powers overflow to infinity as usual.)
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import torch
 from torch import Tensor
@@ -133,3 +134,25 @@ _TABLE = (
 )
 
 PRIMITIVES: dict[str, Primitive] = {primitive.name: primitive for primitive in _TABLE}
+
+
+def evaluate_primitives(names: Sequence[str], u: Tensor, p: Tensor) -> Tensor:
+    """Column e of the result is primitive names[e] of column e of u; one call for each run of equal names.
+
+    Parameters
+    ----------
+    names : sequence of str, one for each column
+    u : Tensor, shape (..., columns)
+    p : Tensor, shape (columns,)
+
+    Examples
+    --------
+    >>> evaluate_primitives(["square", "power"], torch.tensor([3.0, 4.0]), torch.tensor([0.0, 0.5]))
+    tensor([9., 2.])
+    """
+    parts, start = [], 0
+    for name, run in groupby(names):
+        columns = slice(start, start + len(list(run)))
+        parts.append(PRIMITIVES[name](u[..., columns], p[columns]))
+        start = columns.stop
+    return torch.cat(parts, dim=-1)

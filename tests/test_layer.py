@@ -165,6 +165,11 @@ def test_outside_its_domain_a_fixed_edge_gives_nan() -> None:
     layer.fix_edge(0, 0, "log")
     y = layer(torch.tensor([[-1.0]]).double())
     assert y[0, 0].isnan() and y[0, 1].isfinite()
+    layer.mask_edge(0, 0)
+    y = layer(torch.tensor([[-1.0]]).double())
+    assert y[0, 0] == layer.bias[0]
+    y.sum().backward()
+    assert layer.edge_constants.grad.isfinite().all()
 
 
 def test_state_dict_round_trip_keeps_fixed_edges_by_name() -> None:

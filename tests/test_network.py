@@ -100,7 +100,7 @@ def test_any_leading_dimensions(shape: tuple[int, ...]) -> None:
 
 def test_wrong_input_is_said() -> None:
     model = KAN([2, 1])
-    with pytest.raises(InputTypeError, match="KAN got x of dtype torch.float64; expected torch.float32"):
+    with pytest.raises(InputTypeError, match=r"KAN got x of dtype torch.float64; expected torch.float32"):
         model(points(3, 2))
     with pytest.raises(InputTypeError, match="ndarray; expected a tensor"):
         model(points(3, 2).numpy())
