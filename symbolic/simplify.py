@@ -107,7 +107,7 @@ def same_values(one: Expr, other: Expr, symbols: Sequence[Symbol], points: Array
 
 def _forms(expr: Expr, symbols: Sequence[Symbol], X: Array, end: float) -> Iterator[Expr]:
     """Rewritten forms, with the original symbols and numbers back in."""
-    yield canonical(expr)
+    yield canonical(expr.xreplace({Float(1.0): sympy.S.One, Float(-1.0): sympy.S.NegativeOne}))
     signs = _assumptions(symbols, X)
     hidden, numbers = _hide_floats(expr.xreplace(signs))
     back = {symbol: original for original, symbol in signs.items()}

@@ -1,22 +1,18 @@
 """Which constants are exact: dropping the ones that are not needed, and recognising 2, 1/2, pi in the others.
 
-Every constant is known as a value with an interval. Two questions decide whether an exact number may replace
-it:
+Every constant is known as a value with an interval. Two questions decide whether an exact number may replace it:
 
-1. Do the data allow it? The candidate must lie within the constant's 99 % interval (Student's t, plus
-rounding), and
-   the fit with it, all other constants refitted, tells by how much the residuals grow.
-2. Would it be a surprise? 1/16 lies within 0.0641 +- 0.0083 and so do dozens of other fractions: nothing is
-learnt.
+1. Do the data allow it? The candidate must lie within the constant's 99 % interval (Student's t, plus rounding),
+   and the fit with it, all other constants refitted, tells by how much the residuals grow.
+2. Would it be a surprise? 1/16 lies within 0.0641 +- 0.0083 and so do dozens of other fractions: nothing is learnt.
    That 3.14159265 +- 2e-8 contains pi would be a strange accident. The exact measure is the length of a
    description: a fitted constant needs about log(|value| / precision) nats, with precision sqrt(12) standard
-   errors, an exact one needs as many as its height (numerator and denominator) and its family (pi, e,
-   sqrt(2)) cost. The exact number is taken only if it makes formula plus data shorter, n/2 log(rss) included
-   (Rissanen 1978; Bartlett, Desmond and Ferreira 2022, arXiv 2211.11461, eq. 6).
+   errors, an exact one needs as many as its height (numerator and denominator) and its family (pi, e, sqrt(2))
+   cost. The exact number is taken only if it makes formula plus data shorter, n/2 log(rss) included (Rissanen
+   1978; Bartlett, Desmond and Ferreira 2022, arXiv 2211.11461, eq. 6).
 
 Whether a constant is needed at all (0 for a term, 1 for a factor) is asked by the usual Bayesian information
-criterion: dropping it saves log(n)/2 nats (`constants_cost`), and one bit for every node that vanishes with
-it.
+criterion: dropping it saves log(n)/2 nats (`constants_cost`), and one bit for every node that vanishes with it.
 
 For noise-free data both measures work unchanged, with the residuals bounded below by the rounding of y.
 """
@@ -54,6 +50,9 @@ __all__ = [
 Array = NDArray[np.float64]
 
 _CONFIDENCE = 0.99
+# An exact number that costs more than this (all but small integers, halves, thirds, and pi) must be the shorter
+# story by a margin, odds of about 3 to 1: there are so many of them that one nearly always fits.
+_FANCY_COST, _FANCY_MARGIN = 5.0, 1.0
 _MAX_DENOMINATOR = 24
 _LOG2 = math.log(2.0)
 _NODE_COST = _LOG2  # nats for one node of a formula
@@ -61,32 +60,34 @@ _NODE_COST = _LOG2  # nats for one node of a formula
 # name, value, nats to name the family; a constant is fraction * family
 _FAMILIES: tuple[tuple[Expr, float], ...] = (
     (Integer(1), _LOG2),
-    (sympy.pi, 2.0),
-    (1 / sympy.pi, 2.7),
-    (sympy.pi**2, 3.4),
-    (sympy.sqrt(sympy.pi), 3.4),
-    (1 / sympy.sqrt(sympy.pi), 3.4),
+    (sympy.pi, 2.7),
+    (1 / sympy.pi, 3.4),
+    (sympy.pi**2, 4.1),
+    (sympy.sqrt(sympy.pi), 4.1),
+    (1 / sympy.sqrt(sympy.pi), 4.1),
     (1 / sympy.pi**2, 4.1),
-    (sympy.sqrt(2), 2.4),
-    (sympy.sqrt(3), 3.0),
-    (sympy.E, 2.7),
-    (1 / sympy.E, 3.4),
+    (sympy.sqrt(2), 2.7),
+    (sympy.sqrt(3), 3.4),
+    (sympy.E, 3.4),
+    (1 / sympy.E, 4.1),
     (sympy.sqrt(2 * sympy.pi), 4.1),
     (1 / sympy.sqrt(2 * sympy.pi), 4.1),
-    (sympy.log(2), 3.4),
+    (sympy.log(2), 4.1),
 )
 
 
 def exact_cost(fraction: Fraction, family_cost: float = _LOG2) -> float:
     """Nats to write an exact constant: its family, its sign, and the height of its fraction.
 
+    An integer n costs log(n) + log(1 + log(n)): long fractions are many, so each must be rarer than 1/height.
+
     Examples
     --------
     >>> [round(exact_cost(Fraction(*f)), 1) for f in ((1, 1), (2, 1), (1, 2), (7, 11))]
-    [2.1, 2.5, 3.5, 6.6]
+    [2.6, 3.2, 3.8, 8.2]
     """
-    denominator = math.log(fraction.denominator) + (_LOG2 if fraction.denominator > 1 else 0.0)
-    return family_cost + _LOG2 + math.log(1 + abs(fraction.numerator)) + denominator
+    height = (math.log(1 + abs(fraction.numerator)), math.log(fraction.denominator))
+    return family_cost + _LOG2 + sum(size + math.log1p(size) for size in height)
 
 
 def fitted_cost(value: float, standard_error: float) -> float:
@@ -145,7 +146,7 @@ def candidates(value: float, half_width: float) -> Iterator[tuple[Expr, float]]:
     Examples
     --------
     >>> sorted(candidates(1.5708, 1e-4), key=lambda pair: pair[1])[0]
-    (pi/2, 5.484906649788)
+    (pi/2, 5.83...)
     """
     for family, cost in _FAMILIES:
         size = float(family)
@@ -323,7 +324,8 @@ def snap(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike 
             half_width = quantile * error + 1e-13 * abs(value)
             for exact, cost in candidates(value, half_width):
                 loss = 0.5 * ((float(exact) - value) / error) ** 2
-                options.append((free_cost - cost - loss, symbol, exact))
+                margin = _FANCY_MARGIN if cost > _FANCY_COST else 0.0
+                options.append((free_cost - cost - loss - margin, symbol, exact))
         options.sort(key=lambda option: -option[0])
         accepted = None
         for expected, symbol, exact in options[:8]:

@@ -125,7 +125,7 @@ def test_equal_constants_of_different_edges_stay_apart() -> None:
     model = KAN([2, 1], dtype=torch.float64)
     for i in (0, 1):
         model.layers[0].fix_edge(i, 0, "sin", (0.3, 0.3, 2.0, 0.0, 1.0))
-    structure, values = network_expression(model, (x, y))
+    _, values = network_expression(model, (x, y))
     assert len(values) == 6
 
 

@@ -67,9 +67,7 @@ def test_floats_round_trip_through_text(one: float, two: float) -> None:
 
 
 def test_latex(kinetics: Formula) -> None:
-    assert kinetics.latex() == (
-        r"\frac{\pi E}{2} + \frac{212.7 \mathrm{conc\ [ppm]}}{\mathrm{conc\ [ppm]} + 0.06412}"
-    )
+    assert kinetics.latex() == (r"\frac{\pi E}{2} + \frac{212.7 \mathrm{conc\ [ppm]}}{\mathrm{conc\ [ppm]} + 0.06412}")
     assert kinetics._repr_latex_() == rf"$\displaystyle rate = {kinetics.latex()}$"
     assert "212.68" in kinetics.latex(digits=5)
     tiny = Formula(V * x, {V: 1.5e-9}, (x,))

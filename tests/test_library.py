@@ -23,7 +23,9 @@ def domain_samples(name: str) -> np.ndarray:
     inside = [
         u
         for u in points
-        if domain.contains(u - 0.01, u + 0.01) and (name != "abs" or abs(u) > 0.01) and (name != "sign" or abs(u) > 0.01)
+        if domain.contains(u - 0.01, u + 0.01)
+        and (name != "abs" or abs(u) > 0.01)
+        and (name != "sign" or abs(u) > 0.01)
     ]
     return np.array(inside)
 

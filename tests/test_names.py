@@ -14,7 +14,24 @@ from kanlib.errors import InputError
 from kanlib.symbolic.names import is_safe_name, safe_symbols
 
 NASTY = ["E", "I", "S", "N", "O", "Q", "beta", "gamma", "zeta", "lambda", "pi", "Symbol", "test", "sum", "oo", "nan"]
-NASTY += ["mass [kg]", "a b", "a_b", "2x", "", " ", "°", "β", "λ", "Δt", "µ", "élan", "x;import os", "__class__", "x", "x1"]
+NASTY += [
+    "mass [kg]",
+    "a b",
+    "a_b",
+    "2x",
+    "",
+    " ",
+    "°",
+    "β",
+    "λ",
+    "Δt",
+    "µ",
+    "élan",
+    "x;import os",
+    "__class__",
+    "x",
+    "x1",
+]
 NASTY += ["x'", '"', "\n", "np", "math", "__import__", "True", "print", "1e5", "x.y", "数", "_", "Function", "C", "x2"]
 
 
@@ -50,7 +67,15 @@ def test_every_word_sympy_knows_is_avoided() -> None:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("mass [kg]", "mass_kg"), ("E", "E_"), ("β", "beta_"), ("λ", "lambda_"), ("µ", "mu"), ("Δt", "Deltat"), ("2x", "x2x")],
+    [
+        ("mass [kg]", "mass_kg"),
+        ("E", "E_"),
+        ("β", "beta_"),
+        ("λ", "lambda_"),
+        ("µ", "mu"),
+        ("Δt", "Deltat"),
+        ("2x", "x2x"),
+    ],
 )
 def test_readable_spelling(name: str, expected: str) -> None:
     symbols, mapping = safe_symbols([name])
@@ -66,7 +91,7 @@ def test_good_names_stay_and_win() -> None:
 
 
 def test_repeated_names_are_an_error() -> None:
-    with pytest.raises(InputError, match="'T'.*more than once"):
+    with pytest.raises(InputError, match=r"'T'.*more than once"):
         safe_symbols(["T", "x", "T"])
 
 
