@@ -61,7 +61,7 @@ class KANLayer(nn.Module):
     >>> layer(torch.zeros(10, 3)).shape
     torch.Size([10, 2])
 
-    Sources: arXiv 2404.19756 (KAN), arXiv 2509.03417 (the power law of the first weights).
+    Source: arXiv 2404.19756 (KAN).
     """
 
     grid: Tensor
@@ -119,10 +119,8 @@ class KANLayer(nn.Module):
         for parameter, sigma in zip((self.coefficients, self.base_weight), sigmas, strict=True):
             if parameter is not None:
                 # Drawn where the generator lives: the first weights do not depend on the layer's device.
-                noise = torch.randn(
-                    parameter.shape, generator=generator, device=generator.device, dtype=parameter.dtype
-                )
-                parameter.copy_(noise * sigma)
+                noise = torch.empty(parameter.shape, dtype=parameter.dtype, device=generator.device)
+                parameter.copy_(noise.normal_(generator=generator) * sigma)
         self.bias.zero_()
 
     @property
@@ -229,10 +227,7 @@ class KANLayer(nn.Module):
     def edges(self, x: Tensor) -> Tensor:
         """Value of every edge, fixed ones included and masked ones zero; meant for pictures and scores.
 
-        Returns
-        -------
-        Tensor, shape (..., out_features, in_features)
-            Their sum over the last dimension plus the bias is the layer's output.
+        Shape (..., out_features, in_features); the sum over the inputs plus the bias is the layer's output.
         """
         x = self._checked(x)
         values = torch.einsum("...if,oif->...oi", self._features(x, 0), self.weights())
@@ -281,11 +276,10 @@ class KANLayer(nn.Module):
         tensor([[18.]], grad_fn=<AddBackward0>)
         """
         i, j = self.check_edge(i, j)
-        check_choice("primitive", name, tuple(PRIMITIVES))
         if len(constants) != 5:
             raise InputError(f"fix_edge got {len(constants)} constants; expected five: a, b, c, d, p.")
-        self.edge_constants[j, i] = torch.as_tensor(constants, dtype=self.edge_constants.dtype)
         self._set_fixed({**self._fixed, (i, j): name})
+        self.edge_constants[j, i] = torch.as_tensor(constants, dtype=self.edge_constants.dtype)
 
     def free_edge(self, i: int, j: int) -> None:
         """Make a fixed or masked edge a spline again, with the coefficients it had."""
@@ -303,6 +297,8 @@ class KANLayer(nn.Module):
         return dict(self._fixed)
 
     def _set_fixed(self, fixed: dict[tuple[int, int], str]) -> None:
+        for name in fixed.values():
+            check_choice("primitive", name, tuple(PRIMITIVES))
         self._fixed = dict(sorted(fixed.items()))
         self.primitive_index.fill_(-1)
         for (i, j), name in self._fixed.items():
@@ -349,8 +345,4 @@ class KANLayer(nn.Module):
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Take over the names of fixed edges from a state_dict."""
-        fixed = {}
-        for i, j, name in state["fixed_edges"]:
-            check_choice("primitive", name, tuple(PRIMITIVES))
-            fixed[self.check_edge(i, j)] = name
-        self._set_fixed(fixed)
+        self._set_fixed({self.check_edge(i, j): name for i, j, name in state["fixed_edges"]})
