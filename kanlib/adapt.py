@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
@@ -52,7 +53,7 @@ def grid_stages(model: KAN, grid_schedule: Sequence[int] | None) -> tuple[int | 
         return (None,)
     sizes = tuple(int(size) for size in grid_schedule)
     present = [layer.grid_size for layer in model.layers]
-    increasing = all(a < b for a, b in zip(sizes, sizes[1:], strict=False))
+    increasing = all(a < b for a, b in pairwise(sizes))
     if not sizes or not increasing or sizes[0] < max(present):
         raise InputError(
             f"grid_schedule is {tuple(grid_schedule)}, the model's grid sizes are {present}; expected increasing sizes "

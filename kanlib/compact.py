@@ -46,8 +46,8 @@ def compact(model: KAN) -> KAN:
     Returns
     -------
     KAN
-        It takes the same columns (``input_index`` says which it uses) and keeps grids, names, dtype and device. Edges that
-        are masked inside the rectangle of what is left stay masked.
+        It takes the same columns (``input_index`` says which it uses) and keeps grids, names, dtype and device. Edges
+        that are masked inside the rectangle of what is left stay masked.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def _fold_inputs(layer: KANLayer, inputs: list[_Node]) -> None:
         return
     x = (layer.grid[:, 0] + layer.grid[:, -1]) / 2
     x[columns] = x.new_tensor([inputs[i].constant for i in columns])
-    layer.bias += layer.edges(x[None])[0][:, columns].sum(dim=1)
+    layer.bias.add_(layer.edges(x[None])[0][:, columns].sum(dim=1))
     layer.mask[:, columns] = False
 
 

@@ -39,16 +39,12 @@ def as_tensor(values: Any, name: str) -> Tensor:
     """
     if isinstance(values, Tensor):
         if values.is_complex():
-            raise InputTypeError(
-                f"{name} holds complex numbers; expected real ones. Pass {name}.real or its parts."
-            )
+            raise InputTypeError(f"{name} holds complex numbers; expected real ones. Pass {name}.real or its parts.")
         return values.detach()
     try:
         array = np.asarray(values)
     except ValueError as error:
-        raise InputError(
-            f"{name} is not a rectangular table: {error}. Give every row the same length."
-        ) from error
+        raise InputError(f"{name} is not a rectangular table: {error}. Give every row the same length.") from error
     if array.dtype == object:
         array = _numbers_from_objects(array, name)
     if array.dtype.kind not in "biuf":
@@ -60,8 +56,9 @@ def as_tensor(values: Any, name: str) -> Tensor:
         array = array.astype(np.float64)
     if array.dtype.kind == "u":
         array = array.astype(np.int64)
-    # A copy: torch would otherwise share memory with (and warn about read-only) arrays it does not own.
-    return torch.from_numpy(np.array(array, order="C", copy=True))
+    # Native byte order and non-negative strides are what torch takes; a read-only array would make it warn.
+    array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")).reshape(array.shape)
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
 def as_inputs(
@@ -85,7 +82,7 @@ def as_inputs(
     name : str
         What the values are called in error messages.
     names : tuple of str, optional
-        The column names the network knows. A data frame that has all of them, in another order, is reordered.
+        The column names the network knows. Of a data frame that has all of them, these columns are taken.
 
     Raises
     ------
@@ -103,7 +100,7 @@ def as_inputs(
     columns = getattr(values, "columns", None)
     if names is not None and columns is not None:
         present = [str(column) for column in columns]
-        if present != list(names) and sorted(present) == sorted(names) and len(set(present)) == len(present):
+        if present != list(names) and set(names) <= set(present) and len(set(present)) == len(present):
             order = [present.index(column) for column in names]
             values = np.asarray(values)[:, order]
     x = as_tensor(values, name)
@@ -120,9 +117,7 @@ def as_inputs(
     return finite(x, name, dtype, device)
 
 
-def as_weights(
-    values: Any, n_rows: int, *, dtype: torch.dtype, device: torch.device | str | None = None
-) -> Tensor:
+def as_weights(values: Any, n_rows: int, *, dtype: torch.dtype, device: torch.device | str | None = None) -> Tensor:
     """Turn an array-like into row weights of shape (n_rows,), scaled to a mean of one.
 
     Raises
@@ -132,9 +127,7 @@ def as_weights(
     """
     w = as_tensor(values, "sample_weight")
     if w.shape != (n_rows,):
-        raise InputError(
-            f"sample_weight has shape {tuple(w.shape)}; expected ({n_rows},), one weight for each row."
-        )
+        raise InputError(f"sample_weight has shape {tuple(w.shape)}; expected ({n_rows},), one weight for each row.")
     w = finite(w, "sample_weight", torch.float64, device)
     if bool((w < 0).any()) or not bool((w > 0).any()):
         raise InputError(
@@ -178,12 +171,8 @@ def _numbers_from_objects(array: np.ndarray, name: str) -> np.ndarray:
         )
     missing = sum(value is None or type(value).__name__ in ("NAType", "NaTType") for value in flat)
     if missing:
-        raise InputError(
-            f"{name} has {missing} missing values; expected finite numbers. Drop or impute those rows."
-        )
+        raise InputError(f"{name} has {missing} missing values; expected finite numbers. Drop or impute those rows.")
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise InputTypeError(
-            f"{name} holds values that are not real numbers ({error}); expected numbers."
-        ) from error
+        raise InputTypeError(f"{name} holds values that are not real numbers ({error}); expected numbers.") from error

@@ -4,8 +4,9 @@ Inputs (and a regressor's targets) are standardised for the network and brought 
 
     network_((X - x_mean_) / x_scale_) * y_scale_ + y_mean_
 
-holds for :class:`KANRegressor`, and the same without the ``y_`` parts gives the logits of :class:`KANClassifier`. Scores
-and pictures of ``network_`` are thus in units of standard deviations; ``standardize=False`` keeps the units of the data.
+holds for :class:`KANRegressor`, and the same without the ``y_`` parts gives the logits of :class:`KANClassifier`.
+Scores and pictures of ``network_`` are thus in units of standard deviations; ``standardize=False`` keeps the units of
+the data.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .data import as_weights
 from .errors import InputError
 from .fit import fit
 from .fit_result import FitResult
@@ -178,9 +180,10 @@ class KANRegressor(RegressorMixin, _KANEstimator):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> KANRegressor:
         """Fit to X (n, d) and y (n,) or (n, m), both finite; rows may be weighted."""
+        _check_names(X)
         table, target = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
         target = target.astype(np.float64)
-        weight = _weights(sample_weight, table)
+        weight = _weights(sample_weight, len(table))
         flat = target.ndim == 1
         columns = target[:, None] if flat else target
         table, columns, weight = _distinct_rows(table, columns, weight)
@@ -221,9 +224,10 @@ class KANClassifier(ClassifierMixin, _KANEstimator):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> KANClassifier:
         """Fit to X (n, d), finite, and the classes y (n,), at least two of them."""
+        _check_names(X)
         table, target = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(target)
-        weight = _weights(sample_weight, table)
+        weight = _weights(sample_weight, len(table))
         self.classes_, codes = np.unique(target, return_inverse=True)
         if len(self.classes_) < 2:
             raise InputError(
@@ -248,13 +252,20 @@ class KANClassifier(ClassifierMixin, _KANEstimator):
         return self.classes_[best]
 
 
-def _weights(sample_weight: Any, table: Array) -> Array | None:
+def _weights(sample_weight: Any, n_rows: int) -> Array | None:
+    """Weights as they are, once they are known to be sound (fit scales them)."""
     if sample_weight is None:
         return None
-    weight: Array = _check_sample_weight(sample_weight, table, dtype=np.float64, ensure_non_negative=True)
-    if not weight.any():
-        raise InputError("sample_weight is zero for every row; expected at least one row with a positive weight.")
-    return weight
+    as_weights(sample_weight, n_rows, dtype=torch.float64)
+    return np.asarray(sample_weight, dtype=np.float64)
+
+
+def _check_names(X: Any) -> None:
+    """Two columns of one name cannot be told apart in a formula or a picture."""
+    names = [str(name) for name in getattr(X, "columns", ())]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"X has several columns named {', '.join(twice)}; expected distinct names. Rename them.")
 
 
 def _distinct_rows(table: Array, target: Array, weight: Array | None) -> tuple[Array, Array, Array | None]:

@@ -31,12 +31,8 @@ Schedule = Callable[["Optimizer"], "LRScheduler"]
 SCHEDULES: dict[str, Callable[[Optimizer, int], LRScheduler]] = {
     "constant": lambda optimizer, steps: torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0),
     "cosine": lambda optimizer, steps: torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps),
-    "exponential": lambda optimizer, steps: torch.optim.lr_scheduler.ExponentialLR(
-        optimizer, 0.01 ** (1 / steps)
-    ),
-    "linear": lambda optimizer, steps: torch.optim.lr_scheduler.LinearLR(
-        optimizer, 1.0, 0.01, total_iters=steps
-    ),
+    "exponential": lambda optimizer, steps: torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.01 ** (1 / steps)),
+    "linear": lambda optimizer, steps: torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.01, total_iters=steps),
 }
 
 # L-BFGS has converged when this many steps in a row each lower the objective by less than this fraction.
@@ -122,9 +118,7 @@ def adam(
     in_memory = problem.train if isinstance(problem.train, Rows) else None
     stop = None
     if not tracker.history and in_memory is not None:
-        stop = _record_pass(
-            model, problem, tracker, first, problem.loss_on(model, in_memory), _penalty(model, problem)
-        )
+        stop = _record_pass(model, problem, tracker, first, problem.loss_on(model, in_memory), _penalty(model, problem))
     for done in range(steps):
         if stop is not None:
             break
@@ -141,14 +135,10 @@ def adam(
             penalty_sum = penalty_sum.to(loss.device) + (objective.detach() - loss.detach()) * len(rows)
             n_rows += len(rows)
         loss_value = float(loss_sum) / n_rows if in_memory is None else problem.loss_on(model, in_memory)
-        stop = _record_pass(
-            model, problem, tracker, first + done + 1, loss_value, float(penalty_sum) / n_rows
-        )
+        stop = _record_pass(model, problem, tracker, first + done + 1, loss_value, float(penalty_sum) / n_rows)
         if isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
             history = tracker.history
-            scheduler.step(
-                history.get("validation_loss", history["objective"])[-1] if history else loss_value
-            )
+            scheduler.step(history.get("validation_loss", history["objective"])[-1] if history else loss_value)
         else:
             scheduler.step()
     return stop or "max_steps"
@@ -160,9 +150,7 @@ class _Gradient:
     torch's L-BFGS evaluates the starting point of every step again, which its line search has usually just seen.
     """
 
-    def __init__(
-        self, model: KAN, problem: Problem, rows: Rows, parameters: list[torch.nn.Parameter]
-    ) -> None:
+    def __init__(self, model: KAN, problem: Problem, rows: Rows, parameters: list[torch.nn.Parameter]) -> None:
         self.model, self.problem, self.rows, self.parameters = model, problem, rows, parameters
         self.at: list[Tensor] | None = None
         self.gradients: list[Tensor | None] = []
@@ -196,9 +184,7 @@ def _record(model: KAN, problem: Problem, tracker: Tracker, step: int, gradient:
     )
 
 
-def _record_pass(
-    model: KAN, problem: Problem, tracker: Tracker, step: int, loss: float, penalty: float
-) -> str | None:
+def _record_pass(model: KAN, problem: Problem, tracker: Tracker, step: int, loss: float, penalty: float) -> str | None:
     return tracker.record(
         model,
         step=step,

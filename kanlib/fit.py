@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from .adapt import adapt_grids, adopt, grid_stages
-from .data import as_inputs, as_weights
 from .errors import InputError, InputTypeError
 from .first_order import Schedule, adam, lbfgs
 from .fit_result import FitResult
 from .gauss_newton import gauss_newton
 from .grids import refine
-from .losses import Loss, LossFunction, as_loss
+from .losses import LossFunction, as_loss
 from .methods import Method, choose_method
 from .network import KAN
-from .problem import Loader, Problem, Rows
+from .problem import Problem, Rows
 from .regularizers import Penalties
 from .regularizers import roughness as roughness_of
+from .split import training_rows
 from .tracker import Tracker
 
 __all__ = ["FitResult", "fit"]
-
-Rowset = tuple[Any, Any]
 
 
 def fit(
@@ -47,7 +43,7 @@ def fit(
     grid_schedule: Sequence[int] | None = None,
     update_grid: bool = True,
     sample_weight: Any = None,
-    validation: float | Rowset | None = None,
+    validation: float | tuple[Any, Any] | None = None,
     patience: int | None = None,
     seed: int | torch.Generator = 0,
     progress: bool = True,
@@ -64,12 +60,12 @@ def fit(
         Inputs, moved to the model's dtype and device. A loader (a torch DataLoader, or any object that can be iterated
         over again and again) gives batches (X, y); then leave ``y`` out.
     y : tensor, array, series, shape (n,) or (n, out_features)
-        Targets. For "cross_entropy": classes 0, 1, ... of shape (n,). A callable loss gets targets as (n, columns), (n,)
-        becoming (n, 1); integer targets of shape (n,) stay classes where the network has several outputs.
+        Targets. For "cross_entropy": classes 0, 1, ... of shape (n,). A callable loss gets targets as (n, columns),
+        (n,) becoming (n, 1); integer targets of shape (n,) stay classes where the network has several outputs.
     method : {"auto", "gauss-newton", "lbfgs", "adam"}
         "auto" takes Gauss-Newton for the squared error without L1 and entropy, where the network has at most 2,000
-        constants and rows x outputs x constants are at most 2e7; else L-BFGS where rows x constants are at most 2e8; else
-        (or with a loader, ``batch_size`` or ``schedule``) Adam. The result's message says which and why.
+        constants and rows x outputs x constants are at most 2e7; else L-BFGS where rows x constants are at most 2e8;
+        else (or with a loader, ``batch_size`` or ``schedule``) Adam. The result's message says which and why.
     loss : {"mse", "cross_entropy"} or callable
         A callable takes (prediction (n, out_features), target) and returns a scalar tensor.
     steps : int, optional
@@ -80,14 +76,15 @@ def fit(
     learning_rate : float, optional
         Default 1 for L-BFGS, 0.01 for Adam.
     schedule : {"constant", "cosine", "exponential", "linear"} or callable, optional
-        Of Adam's learning rate (default "cosine"); a callable takes the optimizer and returns a torch scheduler, which is
-        stepped once a pass.
+        Of Adam's learning rate (default "cosine"); a callable takes the optimizer and returns a torch scheduler, which
+        is stepped once a pass.
     l1, entropy, roughness : float
         Weights of the penalties (see :mod:`kanlib.regularizers`). Gauss-Newton takes ``roughness`` only.
     grid_schedule : sequence of int, optional
         Grid sizes to go through, such as (5, 10, 20), each starting from the best state on the one before.
     update_grid : bool
-        Size the grids by the data before the first step, where they do not fit, and follow hidden values that leave them.
+        Size the grids by the data before the first step, where they do not fit, and follow hidden values that leave
+        them.
     sample_weight : array, shape (n,), optional
         Weights of the rows, for the named losses.
     validation : float or (X, y), optional
@@ -113,7 +110,8 @@ def fit(
 
     Notes
     -----
-    A float32 network is trained in float64 by Gauss-Newton, and rounded at the end: its normal equations need the digits.
+    A float32 network is trained in float64 by Gauss-Newton, and rounded at the end: its normal equations need the
+    digits.
 
     Examples
     --------
@@ -129,14 +127,12 @@ def fit(
     if not isinstance(model, KAN):
         raise InputTypeError(f"model is a {type(model).__name__}; expected a kanlib.KAN.")
     if not all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters()):
-        raise InputError(
-            "The model has parameters that are not finite; build a new one, or load a good state."
-        )
+        raise InputError("The model has parameters that are not finite; build a new one, or load a good state.")
     the_loss, penalties = as_loss(loss), Penalties(l1, entropy, roughness)
-    generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
+    generator = _generator(seed)
     if patience is not None and patience < 1:
         raise InputError(f"patience is {patience}; expected at least one step, or None to go on to the end.")
-    train, held_out = _data(model, X, y, the_loss, sample_weight, validation, generator)
+    train, held_out = training_rows(model, X, y, the_loss, sample_weight, validation, generator)
     chosen = choose_method(
         method,
         model,
@@ -149,9 +145,7 @@ def fit(
         schedule=schedule,
     )
     stages = grid_stages(model, grid_schedule)
-    tracker = Tracker(
-        patience=patience, callback=callback, progress=progress, total=chosen.steps * max(1, len(stages))
-    )
+    tracker = Tracker(patience=patience, callback=callback, progress=progress, total=chosen.steps * max(1, len(stages)))
     problem = Problem(train, held_out, the_loss, penalties)
     status, advice = _run(model, problem, chosen, stages, tracker, generator, update_grid)
     return FitResult(
@@ -223,9 +217,7 @@ def _run_stage(
         return due and adapt_grids(model, problem.sample())
 
     if method.name == "lbfgs":
-        status = lbfgs(
-            model, problem, tracker, steps=method.steps, learning_rate=method.learning_rate, adapt=adapt
-        )
+        status = lbfgs(model, problem, tracker, steps=method.steps, learning_rate=method.learning_rate, adapt=adapt)
     else:
         status = adam(
             model,
@@ -279,82 +271,18 @@ def _gauss_newton(model: KAN, problem: Problem, steps: int, tracker: Tracker) ->
         # A network that is linear in all constants is solved without a single step.
         if tracker.history["train_loss"][-1] != found.loss:
             record(max(1, found.n_steps), found.loss)
-        tracker.step = first + found.n_steps
+        tracker.step = max(tracker.step, first + found.n_steps)
     if stop is not None:
         return stop, _ADVICE[stop]
     return ("converged" if found.status == "stalled" else found.status), found.message
 
 
-def _data(
-    model: KAN,
-    X: Any,
-    y: Any,
-    loss: Loss,
-    sample_weight: Any,
-    validation: float | Rowset | None,
-    generator: torch.Generator,
-) -> tuple[Rows | Loader, Rows | None]:
-    """Turn what the user passed into training and validation rows."""
-    place = model.layers[0].grid
-    loader = Loader(X, loss, model.in_features, model.out_features, place.dtype, place.device)
-    fraction = validation if isinstance(validation, (int, float)) else None
-    held_out = None
-    if validation is not None and fraction is None:
-        if not isinstance(validation, (tuple, list)) or len(validation) != 2:
-            raise InputTypeError("validation is neither a fraction nor a pair (X, y); expected one of them.")
-        held_out = _rows(model, validation[0], validation[1], loss)
-    if sample_weight is not None and loss.name == "custom":
-        raise InputError(
-            "sample_weight goes with the losses 'mse' and 'cross_entropy'; weight rows in your callable."
-        )
-    if y is None:
-        if not _is_loader(X):
-            raise InputError("y is missing; expected targets, or a loader of (X, y) batches in place of X.")
-        if fraction is not None or sample_weight is not None:
-            raise InputError(
-                "A loader's rows cannot be split or weighted here; pass validation=(X, y), weight in the loss."
-            )
-        return loader, held_out
-    rows = _rows(model, X, y, loss)
-    n = len(rows)
-    weight = None
-    if sample_weight is not None:
-        weight = as_weights(sample_weight, n, dtype=place.dtype, device=place.device)
-    if fraction is None:
-        return Rows(rows.x, rows.y, weight), held_out
-    n_held_out = round(n * fraction) if 0 < fraction < 1 else 0
-    if not 0 < n_held_out < n:
-        raise InputError(
-            f"validation is {fraction}, of {n} rows; expected a fraction between 0 and 1 that leaves at least one row on "
-            "either side, or a pair (X, y)."
-        )
-    order = torch.randperm(n, generator=generator)
-    parts = []
-    for index in (order[n_held_out:].sort().values, order[:n_held_out].sort().values):
-        part = rows.take(index)
-        if weight is not None:
-            w = as_weights(
-                weight[index.to(weight.device)], len(index), dtype=place.dtype, device=place.device
-            )
-            part = Rows(part.x, part.y, w)
-        parts.append(part)
-    return parts[0], parts[1]
-
-
-def _rows(model: KAN, X: Any, y: Any, loss: Loss) -> Rows:
-    place = model.layers[0].grid
-    x = as_inputs(X, model.in_features, dtype=place.dtype, device=place.device, names=model.input_names)
-    return Rows(x, loss.target(y, len(x), model.out_features, dtype=place.dtype, device=place.device))
-
-
-def _is_loader(X: Any) -> bool:
-    """Whether X can be iterated over again and again and is not a table."""
-    table = (
-        isinstance(X, (Tensor, np.ndarray, list, tuple, str))
-        or hasattr(X, "columns")
-        or hasattr(X, "__array__")
-    )
-    return not table and isinstance(X, Iterable) and iter(X) is not X
+def _generator(seed: Any) -> torch.Generator:
+    if isinstance(seed, torch.Generator):
+        return seed
+    if not hasattr(seed, "__index__"):
+        raise InputTypeError(f"seed is {seed!r}; expected a whole number or a torch.Generator.")
+    return torch.Generator().manual_seed(int(seed))
 
 
 _ADVICE = {

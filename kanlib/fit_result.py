@@ -26,8 +26,8 @@ class FitResult:
     message : str
         The same in words, with what to do about it.
     history : dict of lists, all of one length
-        "step", "train_loss", "objective" (loss and penalties), "grid_size", "seconds"; "validation_loss" where there are
-        validation rows. Row 0 is the state before the first step; a Gauss-Newton step that was refused has no row.
+        "step", "train_loss", "objective" (loss and penalties), "grid_size", "seconds"; "validation_loss" where there
+        are validation rows. Row 0 is the state before the first step; a Gauss-Newton step that was refused has no row.
     n_steps : int
         Steps taken: Gauss-Newton steps, L-BFGS iterations, or passes over the data with Adam.
     seconds : float
@@ -70,12 +70,8 @@ class FitResult:
         return self._kept("validation_loss")
 
     def _kept(self, key: str) -> float:
-        steps = self.history["step"]
-        values = self.history.get(key)
-        if not values or self.best_step not in steps:
-            return math.nan
-        # A step that ends one grid stage starts the next: the later entry is the one that was compared last.
-        return values[len(steps) - 1 - steps[::-1].index(self.best_step)]
+        steps, values = self.history.get("step", []), self.history.get(key)
+        return values[steps.index(self.best_step)] if values and self.best_step in steps else math.nan
 
     def __repr__(self) -> str:
         losses = f"train_loss={self.train_loss:.3g}"

@@ -56,21 +56,13 @@ class Loss:
         if self.name == "custom":
             value = self.function(prediction, target)
             if not isinstance(value, Tensor) or value.numel() != 1:
-                got = (
-                    f"a tensor of shape {tuple(value.shape)}"
-                    if isinstance(value, Tensor)
-                    else type(value).__name__
-                )
-                raise InputError(
-                    f"The loss returned {got}; expected a scalar tensor. Average over rows and outputs."
-                )
+                got = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+                raise InputError(f"The loss returned {got}; expected a scalar tensor. Average over rows and outputs.")
             return value.reshape(())
         rows = self.function(prediction, target)
         return (rows if weight is None else rows * weight).mean()
 
-    def target(
-        self, y: Any, n_rows: int, out_features: int, *, dtype: torch.dtype, device: torch.device
-    ) -> Tensor:
+    def target(self, y: Any, n_rows: int, out_features: int, *, dtype: torch.dtype, device: torch.device) -> Tensor:
         """Bring targets into the form this loss compares with predictions of shape (n, out_features).
 
         * "mse": real numbers of shape (n, out_features); (n,) is accepted where there is one output.
@@ -112,14 +104,10 @@ def as_loss(loss: str | LossFunction) -> Loss:
     """
     if isinstance(loss, str):
         if loss not in LOSSES:
-            raise InputError(
-                f"loss is {loss!r}; expected one of {sorted(LOSSES)} or a callable (prediction, target)."
-            )
+            raise InputError(f"loss is {loss!r}; expected one of {sorted(LOSSES)} or a callable (prediction, target).")
         return Loss(loss, LOSSES[loss])
     if not callable(loss):
-        raise InputTypeError(
-            f"loss is a {type(loss).__name__}; expected a name or a callable (prediction, target)."
-        )
+        raise InputTypeError(f"loss is a {type(loss).__name__}; expected a name or a callable (prediction, target).")
     return Loss("custom", loss)
 
 

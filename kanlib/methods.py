@@ -66,13 +66,9 @@ def choose_method(
     else:
         name, reason = method, ""
     if name == "gauss-newton" and hindrance:
-        raise InputError(
-            f"method 'gauss-newton' {hindrance}. Use method='lbfgs' or 'adam', or leave it at 'auto'."
-        )
+        raise InputError(f"method 'gauss-newton' {hindrance}. Use method='lbfgs' or 'adam', or leave it at 'auto'.")
     if name == "lbfgs" and isinstance(train, Loader):
-        raise InputError(
-            "method 'lbfgs' wants all rows at once, X is a loader. Use method='adam', or pass tensors."
-        )
+        raise InputError("method 'lbfgs' wants all rows at once, X is a loader. Use method='adam', or pass tensors.")
     if name != "adam" and wants_adam:
         raise InputError(f"batch_size and schedule belong to method 'adam', not to {name!r}; leave them out.")
     if name == "gauss-newton" and learning_rate is not None:
@@ -115,6 +111,8 @@ def _why_not_gauss_newton(model: KAN, train: Rows | Loader, loss: Loss, penaltie
         return "takes the roughness penalty only (it is quadratic), l1 or entropy was asked for"
     if not all(parameter.requires_grad for parameter in model.parameters()):
         return "adjusts all constants, some parameters have requires_grad=False"
+    if model.layers[0].grid.device.type == "mps":
+        return "needs float64, which the device 'mps' does not have"
     return ""
 
 
@@ -135,9 +133,7 @@ def _check_schedule(schedule: Any) -> str | Schedule:
             "and returns a torch learning-rate scheduler (stepped once a pass)."
         )
     if not isinstance(schedule, str) and not callable(schedule):
-        raise InputTypeError(
-            f"schedule is a {type(schedule).__name__}; expected a name or a callable (optimizer)."
-        )
+        raise InputTypeError(f"schedule is a {type(schedule).__name__}; expected a name or a callable (optimizer).")
     return schedule
 
 

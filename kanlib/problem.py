@@ -74,9 +74,7 @@ class Loader:
             empty = False
             yield self.rows(*batch)
         if empty:
-            raise InputError(
-                "The loader gave no batches; expected at least one. Check its data set and drop_last."
-            )
+            raise InputError("The loader gave no batches; expected at least one. Check its data set and drop_last.")
 
     def sample(self, most: int) -> Tensor:
         """The inputs of the first batches, up to ``most`` rows: enough to size the grids."""
@@ -89,9 +87,7 @@ class Loader:
 
     def rows(self, x: Any, y: Any) -> Rows:
         inputs = as_inputs(x, self.in_features, dtype=self.dtype, device=self.device)
-        return Rows(
-            inputs, self.loss.target(y, len(inputs), self.out_features, dtype=self.dtype, device=self.device)
-        )
+        return Rows(inputs, self.loss.target(y, len(inputs), self.out_features, dtype=self.dtype, device=self.device))
 
 
 @dataclass(frozen=True)

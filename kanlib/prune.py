@@ -147,8 +147,8 @@ def prune(model: KAN, X: Any, *, threshold: float = 0.01, input_threshold: float
     except InputError as error:
         strongest = ", ".join(f"{float(score.max()):.3g}" for score in scores.edges)
         raise InputError(
-            f"threshold {threshold:g} leaves no path from an input to an output; the strongest edges of the layers score "
-            f"{strongest}. Choose a threshold below these, or fit the network first."
+            f"threshold {threshold:g} leaves no path from an input to an output; the strongest edges of the layers "
+            f"score {strongest}. Choose a threshold below these, or fit the network first."
         ) from error
     return PruneResult(small, _report(model, masked, small, X, threshold, scores))
 
@@ -176,7 +176,7 @@ def drop_edges(model: KAN, X: Any, keep: Sequence[Tensor]) -> KAN:
         for layer, width, kept in zip(masked.layers, masked.widths[1:], keep, strict=True):
             dropped = layer.mask & ~kept
             # The mean on what the layer gets now, after the layers before it have lost edges.
-            layer.bias += torch.where(dropped, _edge_means(layer, value), 0.0).sum(dim=1)
+            layer.bias.add_(torch.where(dropped, _edge_means(layer, value), 0.0).sum(dim=1))
             layer.mask &= kept
             value = combine(layer(value), width)
     return masked

@@ -4,10 +4,12 @@ The size of an edge is the standard deviation of its curve over the batch, so a 
 weighs the same. It comes from the covariance of the edge's features, :math:`w^T C w`, and never from a tensor of
 batch x out x in.
 
-* L1: the sum of the sizes (Liu et al. 2024, arXiv 2404.19756, eq. 2.18, with the deviation for the mean magnitude).
-* Entropy: :math:`-\sum p \log p` with p the share of an edge in its layer (eq. 2.19), which wants few strong edges.
-* Roughness: the integral of the squared second derivative of every spline, its grid mapped to [0, 1] so that the weight
-  means the same in any units. It is quadratic in the coefficients, so it is the one penalty the Gauss-Newton solver takes.
+* L1: the sum of the sizes (Liu et al. 2024, arXiv 2404.19756, section 2.5, with the deviation for the mean magnitude).
+* Entropy: :math:`-\sum p \log p` with p the share of an edge in its layer (the same section); it wants few strong
+  edges.
+* Roughness: the integral of the squared second derivative of every spline, its grid mapped to [0, 1] so that the
+  weight means the same in any units. It is quadratic in the coefficients, so it is the one penalty the Gauss-Newton
+  solver takes.
 """
 
 from __future__ import annotations
@@ -88,7 +90,7 @@ def roughness(model: KAN) -> Tensor:
     total = []
     for layer in model.layers:
         start, end = layer.grid[:, :1], layer.grid[:, -1:]
-        matrix = roughness_matrix((layer.grid - start) / (end - start), layer.degree)
+        matrix = roughness_matrix((layer.grid - start) / (end - start), layer.degree, uniform=layer.knots == "uniform")
         live = layer.mask & (layer.primitive_index < 0)
         each = torch.einsum("oia,iab,oib->oi", layer.coefficients, matrix, layer.coefficients)
         total.append((each * live).sum())
@@ -127,9 +129,7 @@ class Penalties:
         total = model.layers[0].coefficients.new_zeros(())
         if self.on_edges:
             assert activations is not None
-            deviations = [
-                edge_deviation(layer, x) for layer, x in zip(model.layers, activations, strict=False)
-            ]
+            deviations = [edge_deviation(layer, x) for layer, x in zip(model.layers, activations, strict=False)]
             if self.l1:
                 total = total + self.l1 * l1(deviations)
             if self.entropy:

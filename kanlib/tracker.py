@@ -115,9 +115,7 @@ class Tracker:
         if value < self.stage_best_value:
             self.stage_best_value, self.stage_best_step = value, step
         # At equal value the later state: it is the one on the finer grid.
-        if value < self.best_value or (
-            value == self.best_value and self.best and self.best.model is not model
-        ):
+        if value < self.best_value or (value == self.best_value and self.best and self.best.model is not model):
             self.best_value, self.best_step, self.best = value, step, Snapshot(model)
         if value > GROWTH_LIMIT * max(abs(self.first_value), 1.0):
             return "diverged"
