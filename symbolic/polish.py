@@ -1,5 +1,4 @@
-"""The last mile of a formula: equivalent forms, unneeded constants out, exact constants in, the shortest
-text.
+"""The last mile of a formula: equivalent forms, unneeded constants out, exact constants in, the shortest text.
 
 A form matters to statistics as well as to the eye: D + C/(s + K) has three constants that all look
 significant, (a*s + b)/(s + K) is the same curve and shows that b is not needed. So the forms are tried first,
@@ -17,9 +16,10 @@ import sympy
 from numpy.typing import ArrayLike
 from sympy import Expr
 
-from .compose import canonical, parametrize, reduce_parameters
+from .compose import canonical
 from .deadline import within
 from .formula import Formula
+from .parameters import parametrize, reduce_parameters
 from .printing import count_nodes
 from .simplify import rational_form, simplify_formula
 from .snapping import drop_constants, fitted, formula_length, snap
@@ -51,7 +51,7 @@ def polish(
     >>> X = np.linspace(0.1, 3, 12)[:, None]
     >>> y = 2.5 * X[:, 0] / (X[:, 0] + 0.375)
     >>> print(polish(Formula(c1 + c2 / (s + c3), {c1: 2.4, c2: -0.9, c3: 0.4}, (s,)), X, y))
-    5*s/(2*s + 3/4)
+    5*s/(2*(s + 3/8))
     """
     end = time.monotonic() + time_limit
     table, target = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)

@@ -89,8 +89,8 @@ def format_value(value: float, standard_error: float | None = None) -> str:
     --------
     >>> format_value(212.6837, 6.947), format_value(0.0641213, 0.008281)
     ('212.7 ± 6.9', '0.0641 ± 0.0083')
-    >>> format_value(2.5, 3e-17), format_value(5.5015643e-4, 7.2669e-6), format_value(1.5)
-    ('2.5 ± 3e-17', '(5.502 ± 0.073)e-04', '1.5')
+    >>> format_value(2.5, 3e-17), format_value(5.5015643e-6, 7.2669e-8), format_value(1.5)
+    ('2.5 ± 3e-17', '(5.502 ± 0.073)e-06', '1.5')
     """
     if standard_error is None or math.isnan(standard_error):
         return f"{value:.6g}"

@@ -20,29 +20,31 @@ For noise-free data both measures work unchanged, with the residuals bounded bel
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import sympy
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
-from sympy import Expr, Integer, Rational, Symbol
+from sympy import Expr, Integer, Symbol
 
-from .constants import EXACT_FIT, Refit, refit
+from .constants import Refit, refit
+from .description import (
+    NODE_COST,
+    candidates,
+    constants_cost,
+    description_length,
+    fitted_cost,
+    rounding_floor,
+)
 from .formula import Formula
 from .printing import count_nodes
 
 __all__ = [
-    "candidates",
-    "constants_cost",
-    "description_length",
     "drop_constants",
-    "exact_cost",
     "fitted",
-    "fitted_cost",
     "formula_length",
     "snap",
 ]
@@ -53,116 +55,6 @@ _CONFIDENCE = 0.99
 # An exact number that costs more than this (all but small integers, halves, thirds, and pi) must be the shorter
 # story by a margin, odds of about 3 to 1: there are so many of them that one nearly always fits.
 _FANCY_COST, _FANCY_MARGIN = 5.0, 1.0
-_MAX_DENOMINATOR = 24
-_LOG2 = math.log(2.0)
-_NODE_COST = _LOG2  # nats for one node of a formula
-
-# name, value, nats to name the family; a constant is fraction * family
-_FAMILIES: tuple[tuple[Expr, float], ...] = (
-    (Integer(1), _LOG2),
-    (sympy.pi, 2.7),
-    (1 / sympy.pi, 3.4),
-    (sympy.pi**2, 4.1),
-    (sympy.sqrt(sympy.pi), 4.1),
-    (1 / sympy.sqrt(sympy.pi), 4.1),
-    (1 / sympy.pi**2, 4.1),
-    (sympy.sqrt(2), 2.7),
-    (sympy.sqrt(3), 3.4),
-    (sympy.E, 3.4),
-    (1 / sympy.E, 4.1),
-    (sympy.sqrt(2 * sympy.pi), 4.1),
-    (1 / sympy.sqrt(2 * sympy.pi), 4.1),
-    (sympy.log(2), 4.1),
-)
-
-
-def exact_cost(fraction: Fraction, family_cost: float = _LOG2) -> float:
-    """Nats to write an exact constant: its family, its sign, and the height of its fraction.
-
-    An integer n costs log(n) + log(1 + log(n)): long fractions are many, so each must be rarer than 1/height.
-
-    Examples
-    --------
-    >>> [round(exact_cost(Fraction(*f)), 1) for f in ((1, 1), (2, 1), (1, 2), (7, 11))]
-    [2.6, 3.2, 3.8, 8.2]
-    """
-    height = (math.log(1 + abs(fraction.numerator)), math.log(fraction.denominator))
-    return family_cost + _LOG2 + sum(size + math.log1p(size) for size in height)
-
-
-def fitted_cost(value: float, standard_error: float) -> float:
-    """Nats to write a fitted constant to the precision the data give it.
-
-    Examples
-    --------
-    >>> round(fitted_cost(0.0641, 0.0083), 1), round(fitted_cost(3.14159265, 2e-8), 1)
-    (1.9, 18.3)
-    """
-    if not (math.isfinite(standard_error) and standard_error > 0):
-        return _LOG2
-    return _LOG2 + math.log1p(abs(value) / (math.sqrt(12.0) * standard_error))
-
-
-def constants_cost(n_constants: int, n: int) -> float:
-    """Nats for fitted constants: log(n)/2 and one bit each, the logarithm with McQuarrie's small-sample
-    correction.
-
-    With few rows the plain k/2 log(n) lets constants in that an F-test would not (McQuarrie 1999, *Statistics
-    & Probability Letters* 44, 79-86: n / (n - k - 2) times that). Infinite when fewer than k + 3 rows are
-    left.
-
-    Examples
-    --------
-    >>> [round(constants_cost(1, n), 2) for n in (6, 12, 1000)]
-    [2.49, 2.35, 4.16]
-    """
-    if n_constants == 0:
-        return 0.0
-    if n - n_constants - 2 <= 0:
-        return math.inf
-    return n_constants * (0.5 * math.log(n) * n / (n - n_constants - 2) + _LOG2)
-
-
-def description_length(rss: float, n: int, n_constants: int, y: ArrayLike, exact: float = 0.0) -> float:
-    """Nats to write the residuals and the constants: n/2 log(rss/n) + `constants_cost` + exact.
-
-    rss is bounded below by the rounding of y, so that formulas of noise-free data are told apart by their
-    length only.
-    """
-    return 0.5 * n * math.log(max(rss, _floor(y, n)) / n) + constants_cost(n_constants, n) + exact
-
-
-def _floor(y: ArrayLike, n: int) -> float:
-    scale = float(np.sqrt(np.mean(np.square(y, dtype=np.float64))))
-    return n * max(EXACT_FIT * scale, 1e-150) ** 2
-
-
-def candidates(value: float, half_width: float) -> Iterator[tuple[Expr, float]]:
-    """Exact numbers within ``half_width`` of a value, with their cost in nats, cheapest of each family first.
-
-    Integers, fractions with denominators up to 24, and these times pi, e, sqrt(2), sqrt(3), log(2) and some
-    powers.
-
-    Examples
-    --------
-    >>> sorted(candidates(1.5708, 1e-4), key=lambda pair: pair[1])[0]
-    (pi/2, 5.83...)
-    """
-    for family, cost in _FAMILIES:
-        size = float(family)
-        centre, radius = value / size, half_width / size
-        found = 0
-        for denominator in range(1, (_MAX_DENOMINATOR if family == 1 else 12) + 1):
-            numerator = round(centre * denominator)
-            if abs(numerator) > 1e12 or abs(numerator / denominator - centre) > radius:
-                continue
-            fraction = Fraction(numerator, denominator)
-            if fraction.denominator != denominator or (fraction == 0 and family != 1):
-                continue
-            yield Rational(fraction.numerator, fraction.denominator) * family, exact_cost(fraction, cost)
-            found += 1
-            if found == 2:  # fractions further on are longer and no nearer to being a surprise
-                break
 
 
 class _Fit:
@@ -186,7 +78,7 @@ class _Fit:
 
     def intervals(self) -> dict[Symbol, tuple[float, float]]:
         """symbol -> (value, standard error), for noise not below the rounding of y."""
-        noise = max(self.result.residual_std, math.sqrt(_floor(self.scaled_y, 1)))
+        noise = max(self.result.residual_std, math.sqrt(rounding_floor(self.scaled_y, 1)))
         return {
             symbol: (float(value), max(noise * float(error), 1e-15 * abs(float(value))))
             for symbol, value, error in zip(self.free, self.result.values, self.result.unit_errors, strict=True)
@@ -236,7 +128,7 @@ def fitted(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLik
 def formula_length(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
     """Nats to write y by a formula: residuals, fitted constants, and one bit for every node. Smaller is better."""
     fit = _prepare(formula, X, y, sample_weight)
-    nodes = _NODE_COST * count_nodes(fit.formula.structure)
+    nodes = NODE_COST * count_nodes(fit.formula.structure)
     return description_length(fit.result.rss, fit.n, len(fit.free), fit.scaled_y, nodes)
 
 
@@ -273,7 +165,7 @@ def drop_constants(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: 
             for exact in (0, 1, -1):
                 shorter = fit.formula.structure.xreplace({symbol: Integer(exact)})
                 lost = len(set(fit.free) - shorter.free_symbols)
-                saved = _NODE_COST * (size - count_nodes(shorter))
+                saved = NODE_COST * (size - count_nodes(shorter))
                 saved += constants_cost(len(fit.free), fit.n) - constants_cost(len(fit.free) - lost, fit.n)
                 # The loss is about (distance/error)^2 / 2; a bent formula may do better, but not ten times.
                 if count_nodes(shorter) >= size or 0.05 * ((value - exact) / error) ** 2 > saved + 1.0:

@@ -11,9 +11,10 @@ from sympy import Float
 from kanlib.errors import FormulaError, InputError
 from kanlib.network import KAN
 from kanlib.primitives import PRIMITIVES
-from kanlib.symbolic.compose import canonical, network_expression, parametrize, reduce_parameters
+from kanlib.symbolic.compose import canonical, network_expression
 from kanlib.symbolic.constants import covariance_matrix
 from kanlib.symbolic.library import LIBRARY
+from kanlib.symbolic.parameters import parametrize, reduce_parameters
 from kanlib.symbolic.tape import compile_tape
 
 a, b, c, x, y, z = sympy.symbols("a b c x y z", real=True)

@@ -11,18 +11,9 @@ import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kanlib.symbolic.description import candidates, constants_cost, description_length, exact_cost, fitted_cost
 from kanlib.symbolic.formula import Formula
-from kanlib.symbolic.snapping import (
-    candidates,
-    constants_cost,
-    description_length,
-    drop_constants,
-    exact_cost,
-    fitted,
-    fitted_cost,
-    formula_length,
-    snap,
-)
+from kanlib.symbolic.snapping import drop_constants, fitted, formula_length, snap
 
 a, b, c, d, e, x, y = sympy.symbols("a b c d e x y", real=True)
 
