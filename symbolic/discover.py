@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from .edges import search_set
 from .formula import Formula
 from .joint import Candidate, joint_candidates
 from .names import safe_symbols
-from .noise import NoiseModel, noise_models
+from .noise import EQUAL, NoiseModel, noise_models
 from .problem import Problem, split, table
 from .shapes import Shape, Trained, ladder, train
 from .snapping import fitted, snap
@@ -32,7 +32,9 @@ Array = NDArray[np.float64]
 
 _CLEAR = 1e-3  # held-out error relative to y at which a shape is looked at before larger ones are tried
 _COMPARABLE = 1.25  # shapes within this factor of the best held-out error are looked at
-_MOST_EDGES = 14
+_MOST_EDGES = 12  # beyond this no formula of the whole network is readable
+_FINISHED = 4  # candidates of a shape that are finished and judged
+_HOPELESS = 2.0  # times the error of the best network
 
 
 def discover(
@@ -112,7 +114,7 @@ class _Search:
     ) -> None:
         self.start = time.monotonic()
         self.problem, self.primitives = problem, primitives
-        self.expired: Callable[[], bool] = lambda: time.monotonic() - self.start > time_limit
+        self.time_limit = time_limit
         self.rng = np.random.default_rng(seed)
         self.generator = torch.Generator().manual_seed(seed)
         self.held, self.sample = split(problem, self.rng)
@@ -130,6 +132,13 @@ class _Search:
         self.entries: list[_Entry] = []
         self.looked_at: set[str] = set()
         self.bar = tqdm(desc="discover", disable=not progress, leave=False, bar_format="{desc} [{elapsed}]{postfix}")
+
+    def left(self) -> float:
+        """Seconds until the time is up."""
+        return self.start + self.time_limit - time.monotonic()
+
+    def expired(self) -> bool:
+        return self.left() < 0
 
     def run(self) -> None:
         shapes = ladder(len(self.problem.varying))
@@ -178,19 +187,40 @@ class _Search:
         found = joint_candidates(
             network, X, y, self.symbols, primitives=self.primitives, expired=self.expired, most=40
         )
-        for candidate in found[:4]:
+        for rank, candidate in enumerate(found[:_FINISHED]):
+            raw = Formula(
+                candidate.structure, candidate.values, self.symbols, names=problem.names, target=problem.target_name
+            )
+            if self.hopeless(raw):
+                if rank == 0:
+                    self.record(raw, trained, candidate, EQUAL)
+                continue
             for noise in self.noise_models:
-                self.weigh(trained, candidate, noise)
+                formula = finish(
+                    candidate,
+                    X,
+                    y,
+                    self.symbols,
+                    problem.names,
+                    problem.target_name,
+                    noise=noise,
+                    time_limit=min(5.0, max(0.5, self.left())),
+                )
+                self.record(formula, trained, candidate, noise)
             if self.exact() or self.expired():
                 break
 
-    def weigh(self, trained: Trained, candidate: Candidate, noise: NoiseModel) -> None:
-        """Finish a candidate under a noise model, and judge it."""
+    def hopeless(self, formula: Formula) -> bool:
+        """Whether a candidate is so far above the best network that no polish can make up for it."""
+        if self.held is None:
+            return False
+        residuals = self.problem.y[self.held] - formula.predict(self.problem.X[self.held])
+        floor = min(trained.held_error for trained in self.trained) * self.sample.scale
+        return not float(np.mean(residuals**2)) <= (_HOPELESS * floor + EXACT * self.problem.spread) ** 2
+
+    def record(self, formula: Formula, trained: Trained, candidate: Candidate, noise: NoiseModel) -> None:
+        """Judge a formula and keep it, accepted or not."""
         problem = self.problem
-        rows = slice(None) if self.held is None else ~self.held
-        formula = finish(
-            candidate, problem.X[rows], problem.y[rows], self.symbols, problem.names, problem.target_name, noise=noise
-        )
         residuals = held_out_residuals(formula, problem.X, problem.y, self.held, noise.weight(problem.y))
         everywhere = problem.y - formula.predict(problem.X)
         judgement = self.judge(residuals, everywhere)

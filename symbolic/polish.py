@@ -56,17 +56,17 @@ def polish(
     end = time.monotonic() + time_limit
     table, target = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
     weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-    best = drop_constants(formula, table, target, weight)
+    best = drop_constants(formula, table, target, weight, deadline=end)
     length = formula_length(best, table, target, weight)
     for expr in _forms(best, end):
         structure, values = parametrize(expr, formula.symbols)
         structure, values = reduce_parameters(structure, values, formula.symbols, table)
         form = replace(formula, structure=structure, values=values, covariance=None)
-        form = drop_constants(form, table, target, weight)
+        form = drop_constants(form, table, target, weight, deadline=end)
         other = formula_length(form, table, target, weight)
         if other < length - 1e-9:
             best, length = form, other
-    best = snap(best, table, target, weight)
+    best = snap(best, table, target, weight, deadline=end)
     left = end - time.monotonic()
     shorter = simplify_formula(best.expr, formula.symbols, table, time_limit=max(0.0, min(2.0, left)))
     structure, values = parametrize(shorter, formula.symbols, exact=True)

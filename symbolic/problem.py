@@ -80,7 +80,10 @@ def table(X: ArrayLike | Any, y: ArrayLike, names: Sequence[str] | None, target_
         )
     n, d = inputs.shape
     if n < 5:
-        raise InputError(f"the table has {n} rows; expected at least 5. A law needs more observations than constants.")
+        raise InputError(
+            f"the table has {n} row{'s' * (n != 1)} (n_samples = {n}); expected at least 5. A law needs more "
+            "observations than constants."
+        )
     if d == 0:
         raise InputError("X has no columns; expected at least one input.")
     names = [f"x{i + 1}" for i in range(d)] if names is None else [str(name) for name in names]

@@ -20,6 +20,7 @@ For noise-free data both measures work unchanged, with the residuals bounded bel
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -66,7 +67,9 @@ class _Fit:
         self.scaled_y = y if sample_weight is None else (y * np.sqrt(sample_weight))[sample_weight > 0]
         self.free = [symbol for symbol, value in formula.values.items() if isinstance(value, float)]
         start = [formula.values[symbol] for symbol in self.free]
-        self.result: Refit = refit(self.with_exact(), self.free, formula.symbols, X, y, start, sample_weight)
+        self.result: Refit = refit(
+            self.with_exact(), self.free, formula.symbols, X, y, start, sample_weight, max_evaluations=_EVALUATIONS
+        )
 
     def with_exact(self) -> Expr:
         exact = {s: v for s, v in self.formula.values.items() if not isinstance(v, float)}
@@ -99,7 +102,17 @@ class _Fit:
         values = {s: v for s, v in values.items() if s in structure.free_symbols}
         free = [s for s, v in values.items() if isinstance(v, float)]
         numbers = structure.xreplace({s: v for s, v in values.items() if not isinstance(v, float)})
-        fit = refit(numbers, free, self.formula.symbols, self.X, self.y, [values[s] for s in free], self.sample_weight)
+        start = [values[s] for s in free]
+        fit = refit(
+            numbers,
+            free,
+            self.formula.symbols,
+            self.X,
+            self.y,
+            start,
+            self.sample_weight,
+            max_evaluations=_EVALUATIONS,
+        )
         if not math.isfinite(fit.rss):
             return None
         return with_fit(self.formula, structure, values, fit), fit
@@ -137,7 +150,14 @@ def _prepare(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayL
     return _Fit(formula, np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64), weight)
 
 
-def drop_constants(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Formula:
+def drop_constants(
+    formula: Formula,
+    X: ArrayLike,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    *,
+    deadline: float = math.inf,
+) -> Formula:
     """Set constants to 0, 1 or -1 where the data do not ask for more, one at a time, the others refitted.
 
     A constant goes when n/2 log(rss) grows by less than it and the nodes that vanish with it cost
@@ -148,6 +168,7 @@ def drop_constants(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: 
     ----------
     formula : its fitted constants are refitted first; exact ones stay.
     X : (n, d). y : (n,). sample_weight : (n,), optional.
+    deadline : value of ``time.monotonic()`` after which nothing further is tried.
 
     Examples
     --------
@@ -157,7 +178,7 @@ def drop_constants(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: 
     x**2
     """
     fit = _prepare(formula, X, y, sample_weight)
-    while fit.free and fit.n > 1:
+    while fit.free and fit.n > 1 and time.monotonic() < deadline:
         now = fit.length(fit.result)
         size = count_nodes(fit.formula.structure)
         best: tuple[float, Formula] | None = None
@@ -171,6 +192,8 @@ def drop_constants(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: 
                 if count_nodes(shorter) >= size or 0.05 * ((value - exact) / error) ** 2 > saved + 1.0:
                     continue
                 changed = fit.replaced(symbol, Integer(exact))
+                if time.monotonic() > deadline:
+                    break
                 if changed is None:
                     continue
                 gain = now + saved - fit.length(changed[1])
@@ -182,7 +205,14 @@ def drop_constants(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: 
     return with_fit(fit.formula, fit.formula.structure, fit.formula.values, fit.result)
 
 
-def snap(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Formula:
+def snap(
+    formula: Formula,
+    X: ArrayLike,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    *,
+    deadline: float = math.inf,
+) -> Formula:
     """Replace fitted constants by exact numbers where the data single them out (see the module's text).
 
     One constant at a time, the most surprising first; after each, the others are refitted and judged again.
@@ -205,7 +235,7 @@ def snap(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike 
     sin(pi*x)
     """
     fit = _prepare(formula, X, y, sample_weight)
-    while fit.free and fit.result.dof > 0:
+    while fit.free and fit.result.dof > 0 and time.monotonic() < deadline:
         now = fit.length(fit.result)
         quantile = float(stdtrit(fit.result.dof, 0.5 + 0.5 * _CONFIDENCE))
         options: list[tuple[float, Symbol, Expr]] = []
