@@ -52,6 +52,7 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
+_EVALUATIONS = 100  # of a refit that starts near its optimum
 _CONFIDENCE = 0.99
 # An exact number that costs more than this (all but small integers, halves, thirds, and pi) must be the shorter
 # story by a margin, odds of about 3 to 1: there are so many of them that one nearly always fits.
