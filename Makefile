@@ -22,6 +22,7 @@ help:
 
 # Two stamps: the demo needs the package only, everything else its tools too.
 .venv/made: constraints.txt
+	@echo "making .venv: once, a few minutes"
 	test -x $(RUN) || $(PYTHON) -m venv .venv
 	@touch $@
 
