@@ -18,6 +18,7 @@ from kanlib.errors import InputError
 from kanlib.network import KAN
 
 from .primitives import edge_formula
+from .source import open_source
 from .text import math_name
 
 Array = np.ndarray[Any, Any]
@@ -96,7 +97,7 @@ def live_edges(model: KAN) -> list[Array]:
 
 
 def sketch(
-    model: KAN,
+    model: Any,
     X: Any = None,
     *,
     input_names: Sequence[str] | None = None,
@@ -112,15 +113,15 @@ def sketch(
     InputError
         If names, scores or X do not fit the network.
     """
-    if not isinstance(model, KAN):
-        raise InputError(
-            f"a picture was asked of a {type(model).__name__}; expected a KAN. "
-            "Pass the network itself: discovery.network, result.model, or an estimator's network_."
-        )
-    inputs, outputs = _names(model, X, input_names, output_names)
+    source = open_source(model, X)
+    model, X = source.network, source.X
+    formulas = source.formulas if formulas is None else formulas
+    inputs, outputs = _names(model, X, input_names or source.input_names, output_names or source.output_names)
     used = [inputs[k] for k in model.input_index.tolist()]
     values = None if X is None else _activations(model, X)
     curves = [_curves(layer, None if values is None else values[l], n_points) for l, layer in enumerate(model.layers)]
+    index = model.input_index.tolist()
+    shift, scale = (0.0, 1.0) if source.units is None else (source.units[0][index], source.units[1][index])
     live = live_edges(model)
     strengths = _scores(model, X, scores, curves, live)
     edges = []
@@ -130,6 +131,8 @@ def sketch(
         top = max((float(strengths[l][j, i]) for j, i in np.argwhere(live[l])), default=0.0)
         x, y = curves[l]
         grid = layer.grid.detach().cpu().double().numpy()
+        if l == 0:
+            x, grid = x * scale + shift, (grid.T * scale + shift).T
         for j, i in sorted(np.argwhere(live[l]).tolist(), key=lambda ji: (ji[1], ji[0])):
             key = EdgeKey(l, i, j)
             name = fixed.get((i, j))
@@ -156,7 +159,7 @@ def sketch(
         input_names=tuple(used),
         output_names=outputs,
         unused=tuple(name for k, name in enumerate(inputs) if k not in drawn),
-        data=None if values is None else tuple(values),
+        data=None if values is None else (values[0] * scale + shift, *values[1:]),
     )
 
 

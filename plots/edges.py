@@ -13,6 +13,7 @@ from kanlib.errors import InputError
 
 from . import style as look
 from .curves import Array, Edge, Sketch, sketch
+from .source import open_source
 from .text import label, mathtext, size
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ RUG = 60  # up to this many rows every value is a tick, above a histogram
 
 
 def plot_edges(
-    model: KAN,
+    model: KAN | Any,
     X: Any = None,
     *,
     layer: int | None = None,
@@ -44,7 +45,8 @@ def plot_edges(
 
     Parameters
     ----------
-    model : KAN
+    model : KAN, Discovery, or an estimator of kanlib
+        The first layer of an estimator is drawn in the units of the data, not standardised.
     X : array, tensor or data frame, shape (n, in_features), optional
         Data. Without it curves are drawn over the grid, with no distribution.
     layer : int, optional
@@ -72,7 +74,7 @@ def plot_edges(
     >>> len(figure.axes)
     6
     """
-    n_layers = len(model.layers) if hasattr(model, "layers") else 0
+    n_layers = len(open_source(model).network.layers)
     if layer is not None and not -n_layers <= layer < n_layers:
         raise InputError(f"layer is {layer}; the network has the layers 0 to {n_layers - 1}. Pass one of them or None.")
     drawn = sketch(
@@ -112,7 +114,7 @@ def _node_name(drawn: Sketch, key: Any, *, end: bool) -> str:
 
 def _draw_edge(ax: Axes, edge: Edge, drawn: Sketch, data: Array | None) -> None:
     key = edge.key
-    symbolic = edge.primitive is not None or edge.formula is not None
+    symbolic = edge.primitive is not None
     ax.set_gid(f"kanlib-edge-{key.layer}-{key.i}-{key.j}")
     ax.plot(edge.x, edge.y, color=look.SYMBOLIC if symbolic else look.SPLINE, linewidth=1.6, gid="kanlib-curve")
     low, high = float(edge.x[0]), float(edge.x[-1])

@@ -121,6 +121,7 @@ def plot_fit(
 
 def _open(law: Any) -> tuple[Any, Predict, tuple[int, ...] | None]:
     """The object that predicts, its prediction as a function of an array, and the columns it reads (if it says)."""
+    law = getattr(law, "discovery_", law)
     if hasattr(law, "formula") and hasattr(law, "network"):
         law = law.formula if law.formula is not None else law.network
     if isinstance(law, KAN):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
@@ -55,15 +55,14 @@ def plot_front(discovery: Any, ax: Axes | None = None) -> Axes:
             f"plot_front got a {type(discovery).__name__} without a front; expected what kanlib.symbolic.discover "
             "returns. Pass that."
         )
-    points = sorted((float(p.complexity), float(p.rmse), k) for k, p in enumerate(front) if math.isfinite(p.rmse))
+    points = [p for p in front_points(discovery) if math.isfinite(p.rmse)]
     if not points:
         raise InputError("the front is empty; expected at least one formula with a finite error. See discovery.notes.")
-    x = np.array([p[0] for p in points])
-    y = np.array([p[1] for p in points])
+    x = np.array([float(p.complexity) for p in points])
+    y = np.array([float(p.rmse) for p in points])
     positive = y[y > 0.0]
     zero = min(0.1 * float(positive.min()), 1e-16) if len(positive) else 1e-16  # where an exact fit stands
     shown = np.where(y > 0.0, y, zero)
-    chosen = chosen_index(discovery)
     with look.axes(ax, 5.2, 3.2) as ax:
         ax.set_yscale("log")
         ax.step(x, np.minimum.accumulate(shown), where="post", color=look.SPLINE, linewidth=1.3, zorder=2)
@@ -75,8 +74,10 @@ def plot_front(discovery: Any, ax: Axes | None = None) -> Axes:
             floor = None
         ax.set_xlabel("complexity")
         ax.set_ylabel("RMSE")
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
         ax.margins(x=0.08)
+        if x.min() == x.max():
+            ax.set_xlim(x[0] - 2.5, x[0] + 2.5)
         low, high = min(shown.min(), floor or np.inf), max(shown.max(), floor or 0.0)
         decades = max(math.log10(high / low), 0.5)
         ax.set_ylim(low / 10 ** (0.14 * decades), high * 10 ** (0.20 * decades))
@@ -84,7 +85,7 @@ def plot_front(discovery: Any, ax: Axes | None = None) -> Axes:
         ax.grid(axis="y", color=look.FAINT, linewidth=0.5)
         ax.spines[["top", "right"]].set_visible(False)
         _label_floor(ax, x, shown, floor)
-        place = next((row for row, p in enumerate(points) if p[2] == chosen), None)
+        place = next((row for row, p in enumerate(points) if p.chosen), None)
         if place is not None:
             _label_chosen(ax, float(x[place]), float(shown[place]), discovery.formula)
     return ax
@@ -100,18 +101,28 @@ def _tick(ax: Axes, decades: float) -> None:
     ax.yaxis.set_minor_locator(NullLocator())
 
 
-def chosen_index(discovery: Any) -> int | None:
-    """Which point of the front is the formula that was chosen: the same object, else the same expression."""
+class Point(NamedTuple):
+    """A formula as it stands on the picture and in the report's table."""
+
+    complexity: int
+    rmse: float
+    formula: Any
+    template: str
+    chosen: bool
+
+
+def front_points(discovery: Any) -> list[Point]:
+    """The front by complexity, and the formula that was chosen, even where another is shorter and closer."""
     formula = getattr(discovery, "formula", None)
-    if formula is None:
-        return None
-    for k, point in enumerate(discovery.front):
-        if point.formula is formula:
-            return k
-    for k, point in enumerate(discovery.front):
-        if str(point.formula) == str(formula):
-            return k
-    return None
+    same = [p for p in discovery.front if formula is not None and p.formula is formula]
+    same = same or [p for p in discovery.front if formula is not None and str(p.formula) == str(formula)]
+    points = [
+        Point(p.complexity, p.rmse, p.formula, getattr(p, "template", ""), bool(same) and p is same[0])
+        for p in discovery.front
+    ]
+    if formula is not None and not same:
+        points.append(Point(formula.complexity, discovery.rmse, formula, "", True))
+    return sorted(points, key=lambda p: (p.complexity, p.rmse))
 
 
 def _label_floor(ax: Axes, x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], floor: float | None) -> None:

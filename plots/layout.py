@@ -101,7 +101,10 @@ def _plans(
     """One column of boxes for every stage that is short, or no taller so than the rest of the picture is anyway."""
     single = [_plan(l, blocks, labels, crowd, fold=False) for l, blocks in enumerate(by_block)]
     folded = [_plan(l, blocks, labels, crowd, fold=True) for l, blocks in enumerate(by_block)]
-    short = [sum(map(len, s.blocks.values())) <= MAX_SINGLE or max(map(len, s.blocks.values()), default=1) == 1 for s in single]
+    short = [
+        sum(map(len, s.blocks.values())) <= MAX_SINGLE or max(map(len, s.blocks.values()), default=1) == 1
+        for s in single
+    ]
     tallest = max(s.height if ok else f.height for s, f, ok in zip(single, folded, short, strict=True))
     return [
         s if ok or s.height <= max(f.height, tallest) else f for s, f, ok in zip(single, folded, short, strict=True)

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from kanlib.network import KAN
 
 NAME_POINTS = 10.0
-FORMULA_POINTS = 8.5
-LABEL_WIDTH = 1.7  # inches a formula may take before it is shortened
+FORMULA_POINTS = 9.5
+LABEL_WIDTH = 1.9  # inches a formula may take before it is shortened
 
 
 def plot_network(
-    model: KAN,
+    model: KAN | Any,
     X: Any = None,
     *,
     ax: Axes | None = None,
@@ -45,7 +45,8 @@ def plot_network(
 
     Parameters
     ----------
-    model : KAN
+    model : KAN, Discovery, or an estimator of kanlib
+        Edges of a discovery's network are labelled with the primitives they were recognised as.
     X : array, tensor or data frame, shape (n, in_features), optional
         Data. Curves are then drawn over the range that reaches them, and importance is
         `kanlib.attribution.edge_scores`. Without data: the grid's range, and the spread of the curve.
@@ -68,6 +69,8 @@ def plot_network(
     ------
     InputError
         If names, scores or X do not fit the network.
+    InputTypeError
+        If there is no network in `model`.
 
     Examples
     --------
@@ -182,7 +185,7 @@ def _draw_boxes(ax: Axes, edges: Sequence[Edge], plan: Placement, scale: float) 
         x0, y0, w, h = plan.boxes[edge.key]
         frames.append([(x0, y0), (x0 + w, y0), (x0 + w, y0 + h), (x0, y0 + h)])
         strength = _strength(edge.share)
-        hue = look.SPLINE if edge.formula is None and edge.primitive is None else look.SYMBOLIC
+        hue = look.SPLINE if edge.primitive is None else look.SYMBOLIC
         frame_colors.append(to_rgba(look.INK, 0.55 * strength))
         curve_colors.append(to_rgba(hue, strength))
         widths.append((1.0 + 0.7 * edge.share) * scale * min(1.0, 0.55 + 0.6 * w))

@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 import html
 import io
+import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -25,6 +27,37 @@ def escape(value: object) -> str:
     text = str(value).encode("utf-8", "replace").decode("utf-8")
     text = "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
     return html.escape(text, quote=True)
+
+
+def sentence(text: str) -> str:
+    """Escaped text with a capital letter and a full stop."""
+    text = " ".join(str(text).split())
+    starts_with_word = re.match(r"[a-z]+[,:]? (?!=)", text) is not None
+    text = text[:1].upper() + text[1:] if starts_with_word else text
+    return escape(text + ("" if text[-1:] in ".!?" else "."))
+
+
+def number(value: Any) -> str:
+    """Four significant digits as HTML; empty where there is no number."""
+    if value is None or not math.isfinite(float(value)):
+        return ""
+    return typeset_number(f"{float(value):.4g}")
+
+
+def typeset_number(text: str) -> str:
+    """A printed number with a minus sign and powers of ten, as HTML."""
+    escaped = escape(text).replace("-", "−")
+    return re.sub(r"e([+−]?)0*(\d+)", lambda m: f" × 10<sup>{'−' if m[1] == '−' else ''}{m[2]}</sup>", escaped)
+
+
+def r2(value: Any) -> str:
+    """R², with what is missing to 1 where four digits would round it away."""
+    if value is None or not math.isfinite(float(value)):
+        return ""
+    missing = 1.0 - float(value)
+    if missing < 1e-15:
+        return "1"
+    return f"1 − {typeset_number(f'{missing:.1e}')}" if missing < 5e-5 else typeset_number(f"{float(value):.4f}")
 
 
 def picture(figure: Figure, alt: str, *, width: float | None = None, kind: str = "picture") -> str:
@@ -163,7 +196,10 @@ th.number, td.number { width: 1%; text-align: right; white-space: nowrap; paddin
 th.number:first-child, td.number:first-child { padding-left: .6rem; } sup { line-height: 0; font-size: .7em; }
 td.value { white-space: nowrap; } td.text { overflow-wrap: anywhere; min-width: 6rem; } td.code { min-width: 12rem; }
 th:last-child, td:last-child { padding-right: 0; }
-tr.chosen td { font-weight: 600; background: #fdf3ec; } tr.chosen td:first-child { box-shadow: inset 3px 0 #d55e00; }
+
+td .muted { font-size: .8125rem; font-weight: 400; }
+tr.chosen td { font-weight: 600; background: #fdf3ec; }
+tr.chosen td:first-child { box-shadow: inset 3px 0 #d55e00; }
 figure { margin: 0; } figure + figure { margin-top: 1.75rem; }
 .picture { display: block; max-width: 100%; height: auto; margin: 0 auto; }
 figcaption { margin-top: .6rem; color: var(--muted); font-size: .875rem; overflow-wrap: anywhere; }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import math
 import os
 import platform
 import re
@@ -22,9 +21,9 @@ from kanlib.symbolic.printing import format_value, latex_name, print_latex, prin
 from . import page, style
 from .curves import Array, live_edges
 from .formula import plot_fit
-from .front import chosen_index, plot_front
+from .front import front_points, plot_front
 from .network import plot_network
-from .page import escape
+from .page import escape, number, r2, sentence, typeset_number
 from .text import mathtext, size, tidy
 
 if TYPE_CHECKING:
@@ -94,7 +93,7 @@ def write_report(discovery: Discovery, destination: str | os.PathLike[str], X: A
             _constants(formula, target),
             _pictures(discovery, formula, table, measured, target),
             _trade_off(discovery),
-            _ranges(formula, names, table, measured, target),
+            _ranges(discovery, formula, names, table, measured, target),
             _search(discovery),
             _footer(discovery),
         ]
@@ -108,27 +107,25 @@ def _header(discovery: Any, formula: Formula | None, target: str, table: Array |
     if formula is not None:
         heading, badge, kind = f"A formula for {escape(target)}", "Found", "found"
         body = _formula(formula, target)
+        if discovery.reasons:
+            body += f"<p>{' '.join(sentence(reason) for reason in dict.fromkeys(discovery.reasons))}</p>"
     else:
         heading, badge, kind = f"No formula for {escape(target)}", "None supported", "none"
-        reasons = "".join(f"<li>{escape(reason)}</li>" for reason in discovery.reasons)
+        reasons = "".join(f"<li>{sentence(reason)}</li>" for reason in dict.fromkeys(discovery.reasons))
         body = f"<ul>{reasons}</ul>" if reasons else ""
         if discovery.network is not None:
-            body += (
-                '<p class="muted">The numbers and pictures below belong to the best network: it predicts, but it '
-                "cannot be written down as a law.</p>"
-            )
+            body += '<p class="muted">The numbers and pictures below belong to the best network.</p>'
     facts = [
-        ("R² (held-out rows)", _r2(discovery.r2)),
-        ("RMSE (held-out rows)", _number(discovery.rmse)),
-        ("Noise floor", _number(discovery.noise_floor)),
+        ("R² (held out)", r2(discovery.r2)),
+        ("RMSE (held out)", number(discovery.rmse)),
+        ("Noise floor (best network)", number(discovery.noise_floor)),
         ("Complexity", "" if formula is None else str(formula.complexity)),
         ("Rows", "" if table is None else str(len(table))),
-        ("Search", "" if discovery.seconds is None else f"{discovery.seconds:.1f} s"),
     ]
     cells = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts if value)
     return (
         f'<header>\n<p class="kicker">kanlib report</p>\n<h1>{heading}</h1>\n'
-        f'<p class="verdict"><span class="badge {kind}">{badge}</span>{escape(discovery.message)}</p>\n'
+        f'<p class="verdict"><span class="badge {kind}">{badge}</span>{sentence(discovery.message)}</p>\n'
         f'{body}\n<dl class="facts">{cells}</dl>\n</header>'
     )
 
@@ -145,9 +142,14 @@ def _formula(formula: Formula, target: str) -> str:
     return image + copy + (f'<p class="muted">Here {pairs}.</p>' if pairs else "")
 
 
+def _left(target: str) -> str:
+    """LaTeX of the target's name, upright if it is no single word."""
+    return latex_name(target if re.fullmatch(r"\w+", target) else f"{target}_", target)
+
+
 def _lines(formula: Formula, target: str) -> list[str]:
     """LaTeX of the formula; a sum too long for a line is broken before its terms."""
-    left = tidy(f"{latex_name(target, target)} = ")
+    left = tidy(f"{_left(target)} = ")
     whole = left + tidy(formula.latex())
     source = mathtext(whole)
     if source is None or size(source, POINTS)[0] <= LINE or not formula.expr.is_Add:
@@ -173,11 +175,11 @@ def _constants(formula: Formula | None, target: str) -> str:
     for constant in formula.constants:
         value = format_value(constant.value, constant.standard_error)
         exact = "" if constant.exact is None else f"<code>{escape(constant.exact)}</code>"
-        rows.append((f"<code>{escape(constant.symbol)}</code>", _typeset_number(value), exact))
+        rows.append((f"<code>{escape(constant.symbol)}</code>", typeset_number(value), exact))
     numbers = {s: v for s, v in formula.values.items() if not isinstance(v, float)}
     general = formula.structure.xreplace(numbers)
     names = {s: latex_name(s.name, n) for s, n in zip(formula.symbols, formula.names, strict=True) if s.name != n}
-    latex = tidy(f"{latex_name(target, target)} = {print_latex(general, 4, names)}")
+    latex = tidy(f"{_left(target)} = {print_latex(general, 4, names)}")
     shape = ""
     if len(numbers) < len(formula.values):
         shape = page.formula([latex], f"{target} = {print_text(general)}", points=11.0).replace(
@@ -198,26 +200,22 @@ def _constants(formula: Formula | None, target: str) -> str:
 def _pictures(discovery: Any, formula: Formula | None, table: Array | None, measured: Array | None, target: str) -> str:
     parts = []
     network = discovery.network
-    if network is not None:
+    edges = 0 if network is None else int(sum(live.sum() for live in live_edges(network)))
+    if network is not None and not edges:
+        parts.append("<p>The best network uses none of the columns: it is a constant.</p>")
+    elif network is not None:
 
         def draw() -> str:
-            fits = len(discovery.names) == network.in_features
-            ax = plot_network(
-                network,
-                table if fits else None,
-                ax=None,
-                input_names=discovery.names if fits else None,
-                output_names=[target] if network.out_features == 1 else None,
-            )
-            edges = int(sum(live.sum() for live in live_edges(network)))
+            ax = plot_network(discovery, table)
             return page.figure(
                 page.picture(style.figure_of(ax), f"The network: {edges} edges, each with its curve."),
                 "The network, from the inputs at the left. Every box shows the curve on its edge over the range the "
-                "data reach; darker edges matter more. Blue curves are splines, orange ones are primitives.",
+                "data reach; darker edges matter more. Blue curves are splines, with the primitive each was recognised "
+                "as below; orange ones are fixed to it.",
             )
 
         parts.append(_attempt(draw))
-    law = formula if formula is not None else network
+    law = formula if formula is not None else network if edges else None
     if law is not None and table is not None and measured is not None:
 
         def compare() -> str:
@@ -246,25 +244,21 @@ def _attempt(draw: Callable[[], str]) -> str:
 def _trade_off(discovery: Any) -> str:
     if not discovery.front:
         return ""
-    chosen = chosen_index(discovery) if discovery.status == "found" else None
-    order = sorted(range(len(discovery.front)), key=lambda k: discovery.front[k].complexity)
-    rows = [
-        (str(point.complexity), _number(point.rmse), f"<code>{escape(_text(point.formula))}</code>")
-        for point in (discovery.front[k] for k in order)
-    ]
-    marked = None if chosen is None else order.index(chosen)
+    points = front_points(discovery)
+    rows = []
+    for point in points:
+        shape = f'<br><span class="muted">{escape(point.template)}</span>' if point.template else ""
+        rows.append((str(point.complexity), number(point.rmse), f"<code>{escape(_text(point.formula))}</code>{shape}"))
+    marked = next((k for k, point in enumerate(points) if point.chosen), None)
 
     def draw() -> str:
         ax = plot_front(discovery)
-        return page.figure(
-            page.picture(style.figure_of(ax), "Error against complexity of the best formulas.", width=5.0),
-            "The best formula of each complexity; the chosen one is orange."
-            if chosen is not None
-            else "The best formula of each complexity; none of them is supported by the data.",
-        )
+        caption = "The best formulas found, by length; RMSE on held-out rows. "
+        caption += "None of them is supported by the data." if marked is None else "The chosen one is orange."
+        return page.figure(page.picture(style.figure_of(ax), "Error against complexity.", width=5.0), caption)
 
     listing = page.table(("complexity", "RMSE", "formula"), rows, kinds="nnc", marked=marked)
-    return page.section("Accuracy against complexity", _attempt(draw), listing)
+    return page.section("Accuracy against complexity", _attempt(draw) if len(points) > 1 else "", listing)
 
 
 def _text(formula: Any) -> str:
@@ -272,27 +266,29 @@ def _text(formula: Any) -> str:
 
 
 def _ranges(
-    formula: Formula | None, names: tuple[str, ...], table: Array | None, measured: Array | None, target: str
+    discovery: Any,
+    formula: Formula | None,
+    names: tuple[str, ...],
+    table: Array | None,
+    measured: Array | None,
+    target: str,
 ) -> str:
     title = "Where the law holds" if formula is not None else "The data"
-    if table is None:
-        text = "The data were not passed to this report, so their ranges are not listed."
-        return page.section(title, f"<p>{text}</p>") if formula is not None else ""
+    limits = np.asarray(discovery.ranges) if table is None else np.stack([table.min(axis=0), table.max(axis=0)], axis=1)
     used = set() if formula is None else set(formula.used)
     rows = []
     for k, name in enumerate(names):
-        role = (
-            "" if formula is None else f"<code>{escape(formula.symbols[k].name)}</code>" if k in used else "not needed"
-        )
-        rows.append((escape(name), _number(np.min(table[:, k])), _number(np.max(table[:, k])), role))
+        role = "not needed"
+        if formula is not None and k in used:
+            role = f"<code>{escape(formula.symbols[k].name)}</code>"
+        rows.append((escape(name), number(limits[k, 0]), number(limits[k, 1]), role))
     if measured is not None:
-        rows.append(
-            (escape(target), _number(np.min(measured)), _number(np.max(measured)), "" if formula is None else "result")
-        )
+        rows.append((escape(target), number(measured.min()), number(measured.max()), "result"))
+    count = "the" if table is None else f"{len(table)}"
     text = (
-        f"The law was found on {len(table)} rows inside these ranges. Outside them it is an extrapolation."
+        f"The law was found on {count} rows inside these ranges. Outside them it is an extrapolation."
         if formula is not None
-        else f"{len(table)} rows were searched."
+        else f"The search used {count} rows in these ranges."
     )
     if formula is None:
         listing = page.table(("column", "from", "to"), [row[:3] for row in rows], kinds="tnn")
@@ -302,7 +298,7 @@ def _ranges(
 
 
 def _search(discovery: Any) -> str:
-    notes = "".join(f"<li>{escape(note)}</li>" for note in discovery.notes)
+    notes = "".join(f"<li>{sentence(note)}</li>" for note in discovery.notes)
     return page.section("What the search did", f"<ol>{notes}</ol>") if notes else ""
 
 
@@ -312,6 +308,7 @@ def _footer(discovery: Any) -> str:
 
     seed = getattr(discovery, "seed", None)
     items = [
+        f"searched for {discovery.seconds:.1f} s",
         f"kanlib {kanlib.__version__}",
         f"torch {torch.__version__}",
         f"NumPy {np.__version__}",
@@ -321,26 +318,3 @@ def _footer(discovery: Any) -> str:
         datetime.date.today().isoformat(),
     ]
     return f"<footer>{escape(' · '.join(item for item in items if item))}</footer>"
-
-
-def _number(value: Any) -> str:
-    """Four significant digits as HTML; empty where there is no number."""
-    if value is None or not math.isfinite(float(value)):
-        return ""
-    return _typeset_number(f"{float(value):.4g}")
-
-
-def _typeset_number(text: str) -> str:
-    """A printed number with a minus sign and powers of ten, as HTML."""
-    escaped = escape(text).replace("-", "−")
-    return re.sub(r"e([+−]?)0*(\d+)", lambda m: f" × 10<sup>{'−' if m[1] == '−' else ''}{m[2]}</sup>", escaped)
-
-
-def _r2(value: Any) -> str:
-    """R², with what is missing to 1 where four digits would round it away."""
-    if value is None or not math.isfinite(float(value)):
-        return ""
-    missing = 1.0 - float(value)
-    if missing < 1e-15:
-        return "1"
-    return f"1 − {_typeset_number(f'{missing:.1e}')}" if missing < 5e-5 else _typeset_number(f"{float(value):.4f}")

@@ -72,6 +72,9 @@ def tidy(latex: str) -> str:
         return match.group() if match.group().startswith("\\") else rf"\mathrm{{{match.group()}}}"
 
     text = _TOKEN.sub(upright, latex)
+    # A name with spaces needs brackets before it can have an exponent; fractions in exponents stand on one line.
+    text = re.sub(r"(\\mathrm\{[^{}]*\\ [^{}]*\})(?=\^)", r"\\left(\1\\right)", text)
+    text = re.sub(r"\^\{(-?) ?\\frac\{(\d+)\}\{(\d+)\}\}", r"^{\1\2/\3}", text)
     text = re.sub(r"(?<=[\w})]) (?=\\mathrm)", r"\\,", text)
     text = re.sub(r"(\\mathrm\{[^{}]*\}(?:_\{[^{}]*\})?) (?=[\w({])", r"\1\\,", text)
     text = re.sub(r"(?<=[\w})]) (?=\\(?:log|a?(?:sin|cos|tan)h?|operatorname|sqrt)\b)", r"\\,", text)

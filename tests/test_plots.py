@@ -28,7 +28,18 @@ from kanlib.primitives import PRIMITIVES
 from kanlib.symbolic.formula import Formula
 from kanlib.symbolic.library import LIBRARY
 
-NASTY = ("<script>alert(1)</script>", "a_b", "$x", "$y$ & z", "温度", "\\frac{", "line\nbreak", "", "x" * 200, "a\ud800")
+NASTY = (
+    "<script>alert(1)</script>",
+    "a_b",
+    "$x",
+    "$y$ & z",
+    "温度",
+    "\\frac{",
+    "line\nbreak",
+    "",
+    "x" * 200,
+    "a\ud800",
+)
 
 
 def network(widths: list[Any], seed: int = 0) -> KAN:
@@ -222,8 +233,8 @@ def test_bad_arguments_say_what_was_expected(arguments: dict[str, Any], message:
 
 
 def test_wrong_objects_are_refused() -> None:
-    with pytest.raises(InputError, match="expected a KAN"):
-        plot_network(torch.nn.Linear(2, 1))  # type: ignore[arg-type]
+    with pytest.raises(InputTypeError, match="expected a KAN"):
+        plot_network(torch.nn.Linear(2, 1))
     with pytest.raises(InputError, match="columns"):
         plot_network(network([2, 1]), torch.zeros(5, 3, dtype=torch.float64))
     with pytest.raises(InputError, match="layer is 2"):
