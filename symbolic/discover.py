@@ -155,9 +155,14 @@ class _Search:
         if not self.trained:
             return
         floor = min(trained.held_error for trained in self.trained)
-        for trained in self.trained:
-            if trained.held_error <= _COMPARABLE * floor and not self.expired():
+        # From the fewest edges up. Once a formula has passed (so that no network does better), larger networks have
+        # nothing to add but another way to write the same.
+        most = _MOST_EDGES
+        for trained in sorted(self.trained, key=lambda t: t.n_edges):
+            if trained.held_error <= _COMPARABLE * floor and trained.n_edges <= most and not self.expired():
                 self.look_at(trained)
+                if any(entry.point.accepted for entry in self.entries):
+                    most = min(most, trained.n_edges + 1)
 
     def grow(self, shape: Shape) -> Trained | None:
         trained = train(shape, self.sample, self.generator, self.expired)
@@ -175,8 +180,7 @@ class _Search:
 
     def look_at(self, trained: Trained) -> None:
         """Read formulas off a network and judge them."""
-        n_edges = sum(int(layer.mask.sum()) for layer in trained.model.layers)
-        if trained.shape.name in self.looked_at or n_edges > _MOST_EDGES:
+        if trained.shape.name in self.looked_at or trained.n_edges > _MOST_EDGES:
             return
         self.looked_at.add(trained.shape.name)
         self.bar.set_description(f"discover: formulas for {trained.shape.name}")

@@ -73,6 +73,11 @@ class Trained:
     train_error: float
     held_error: float
 
+    @property
+    def n_edges(self) -> int:
+        """Number of edges that are not masked."""
+        return sum(int(layer.mask.sum()) for layer in self.model.layers)
+
 
 def ladder(n_inputs: int, *, largest_sum: int = 3, hidden: int = 5) -> list[Shape]:
     """The shapes worth trying for so many inputs, smallest first.
