@@ -74,8 +74,8 @@ def plot_fit(
     >>> from kanlib.plots import plot_fit
     >>> s = sympy.Symbol("s", real=True)
     >>> x = np.linspace(0.0, 2.0, 20)[:, None]
-    >>> plot_fit(Formula(s**2, {}, (s,)), x, x[:, 0] ** 2).get_xlabel()
-    's'
+    >>> plot_fit(Formula(s**2, {}, (s,)), x, x[:, 0] ** 2).get_ylabel()
+    'y'
     """
     law, predict, used = _open(law)
     columns = getattr(X, "columns", None)
