@@ -143,8 +143,7 @@ def _number(value: float) -> Expr:
 
 @lru_cache(maxsize=4096)
 def canonical(expr: Expr) -> Expr:
-    """Move numeric factors out of powers, logarithms and absolute values, where they merge with those
-    outside.
+    """Move numeric factors out of powers, logarithms and absolute values, to merge with those outside.
 
     (2.0*x + 3.0)**2 becomes 4.0*(x + 1.5)**2, log(2.0*x + 3.0) becomes log(x + 1.5) + 0.693; SymPy itself
     merges sums, products, nested linear functions and exp(x + 1.5). Valid over the reals wherever the

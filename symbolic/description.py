@@ -80,12 +80,10 @@ def fitted_cost(value: float, standard_error: float) -> float:
 
 
 def constants_cost(n_constants: int, n: int) -> float:
-    """Nats for fitted constants: log(n)/2 and one bit each, the logarithm with McQuarrie's small-sample
-    correction.
+    """Nats for fitted constants: log(n)/2 and one bit each, with McQuarrie's small-sample correction.
 
-    With few rows the plain k/2 log(n) lets constants in that an F-test would not (McQuarrie 1999, *Statistics
-    & Probability Letters* 44, 79-86: n / (n - k - 2) times that). Infinite when fewer than k + 3 rows are
-    left.
+    With few rows the plain k/2 log(n) lets constants in that an F-test would not; the logarithm is therefore taken
+    n / (n - k - 2) times (McQuarrie 1999, *Statistics & Probability Letters* 44, 79-86).
 
     Examples
     --------
@@ -94,9 +92,7 @@ def constants_cost(n_constants: int, n: int) -> float:
     """
     if n_constants == 0:
         return 0.0
-    if n - n_constants - 2 <= 0:
-        return math.inf
-    return n_constants * (0.5 * math.log(n) * n / (n - n_constants - 2) + _LOG2)
+    return n_constants * (0.5 * math.log(n) * n / max(n - n_constants - 2, 0.5) + _LOG2)
 
 
 def description_length(rss: float, n: int, n_constants: int, y: ArrayLike, exact: float = 0.0) -> float:

@@ -188,15 +188,16 @@ class Formula:
     def _table(self, X: Any) -> Array:
         columns = getattr(X, "columns", None)
         if columns is not None and hasattr(X, "__getitem__"):
-            missing = [self.names[index] for index in self.used if self.names[index] not in columns]
+            by_name = {str(column): column for column in columns}
+            missing = [self.names[index] for index in self.used if self.names[index] not in by_name]
             if missing:
                 raise InputError(
-                    f"The data frame has columns {[str(c) for c in columns][:20]}; the formula reads {missing} too: "
+                    f"The data frame has columns {list(by_name)[:20]}; the formula reads {missing} too: "
                     "add or rename columns."
                 )
             table = np.full((len(X), len(self.names)), np.nan)
             for index in self.used:
-                table[:, index] = _as_float(X[self.names[index]])
+                table[:, index] = _as_float(X[by_name[self.names[index]]])
             return table
         array = _as_float(X)
         if array.ndim != 2 or array.shape[1] != len(self.symbols):

@@ -103,8 +103,7 @@ if set(LIBRARY) != set(PRIMITIVES) or len(LIBRARY) != len(_ENTRIES):
 
 
 def search_names() -> tuple[str, ...]:
-    """Names of the primitives the search tries, in the table's order: no two are the same curve up to a, b,
-    c, d.
+    """Names of the primitives the search tries; no two are the same curve up to a, b, c, d.
 
     Examples
     --------

@@ -27,8 +27,7 @@ def _reserved() -> frozenset[str]:
 
 
 def is_safe_name(name: str) -> bool:
-    """Whether ``name`` may stand for a column in a formula: an ASCII identifier that means nothing else to
-    SymPy.
+    """Whether ``name`` may stand for a column: an ASCII identifier that means nothing else to SymPy.
 
     Examples
     --------

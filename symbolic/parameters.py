@@ -48,7 +48,7 @@ def parametrize(expr: Expr, reserved: Iterable[Symbol] = (), *, exact: bool = Fa
     if not found:
         return expr, {}
     # Printed once with marks, to see in which order the constants are read.
-    read = dict.fromkeys(re.findall(r"mark_\d+_", str(marked)))
+    read = dict.fromkeys(re.findall(r"c\d+\?", str(marked)))
     by_name = {mark.name: mark for mark in found}
     names: dict[Symbol, Symbol] = {}
     index = 0
@@ -83,7 +83,7 @@ def _mark(expr: Expr, found: dict[Symbol, Any], floats: dict[float, Symbol], exa
 
 
 def _new_mark(found: dict[Symbol, Any], value: Any) -> Symbol:
-    mark = Symbol(f"mark_{len(found)}_", real=True)
+    mark = Symbol(f"c{len(found)}?", real=True)  # no column has a question mark in its symbol
     found[mark] = value
     return mark
 

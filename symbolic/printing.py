@@ -25,8 +25,7 @@ __all__ = [
 
 
 def count_nodes(expr: Expr) -> int:
-    """Number of nodes as people count them: leaves, operators and functions; x/y is 3, x - y is 3, sqrt(x) is
-    2.
+    """Number of nodes as people count them: leaves, operators, functions; x/y and x - y are 3, sqrt(x) is 2.
 
     SymPy's own tree writes x/y as x*y**(-1) and -x as (-1)*x, which this undoes.
 
@@ -82,8 +81,7 @@ def _unsigned(expr: Expr) -> tuple[Expr, bool]:
 
 
 def format_value(value: float, standard_error: float | None = None) -> str:
-    """A number with the digits its standard error supports: two digits of the error, and the value to the
-    same place.
+    """A number with the digits its standard error supports: two of the error, and the value to the same place.
 
     Examples
     --------

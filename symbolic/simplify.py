@@ -1,5 +1,4 @@
-"""Shorter forms of a formula: rewritten by SymPy under a time limit, and checked in numbers before they are
-believed.
+"""Shorter forms of a formula: rewritten by SymPy under a time limit, and believed only after a check in numbers.
 
 Fitted constants are hidden behind positive symbols while SymPy works (it treats floats as inexact and is slow
 with them), and columns that are positive in the data are positive for SymPy, so that log(x**2) becomes
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 import sympy
 from numpy.typing import ArrayLike, NDArray
-from sympy import Add, Expr, Float, Mul, Pow, Symbol
+from sympy import Add, Dummy, Expr, Float, Mul, Pow, Symbol
 
 from kanlib.errors import FormulaError
 
@@ -83,8 +82,7 @@ def _points(X: Array) -> Array:
 
 
 def same_values(one: Expr, other: Expr, symbols: Sequence[Symbol], points: ArrayLike) -> bool:
-    """Whether ``other`` has the values of ``one`` wherever ``one`` is finite, to 1e-9 of their size and
-    spread.
+    """Whether ``other`` has the values of ``one`` where that is finite, to 1e-9 of their size and spread.
 
     Examples
     --------
@@ -139,7 +137,7 @@ def _hide_floats(expr: Expr) -> tuple[Expr, dict[Symbol, Expr]]:
     for number in sorted(expr.atoms(Float), key=float):
         size = abs(number)
         if size not in numbers:
-            numbers[size] = Symbol(f"k_{len(numbers)}_", positive=True)
+            numbers[size] = Dummy(f"k{len(numbers)}", positive=True)
     visible = {number: numbers[abs(number)] * (1 if number > 0 else -1) for number in expr.atoms(Float)}
     return expr.xreplace(visible), {symbol: number for number, symbol in numbers.items()}
 

@@ -84,7 +84,7 @@ class _Fit:
         """symbol -> (value, standard error), for noise not below the rounding of y."""
         noise = max(self.result.residual_std, math.sqrt(rounding_floor(self.scaled_y, 1)))
         return {
-            symbol: (float(value), max(noise * float(error), 1e-15 * abs(float(value))))
+            symbol: (float(value), max(noise * float(error), 1e-15 * abs(float(value)), 1e-300))
             for symbol, value, error in zip(self.free, self.result.values, self.result.unit_errors, strict=True)
         }
 
@@ -117,6 +117,12 @@ class _Fit:
         if not math.isfinite(fit.rss):
             return None
         return with_fit(self.formula, structure, values, fit), fit
+
+
+def _loss(distance: float, error: float) -> float:
+    """Nats by which the residuals grow when a constant of a straight formula is moved by ``distance``."""
+    z = distance / error
+    return 0.5 * z * z
 
 
 def with_fit(formula: Formula, structure: Expr, values: Mapping[Symbol, Any], fit: Refit) -> Formula:
@@ -189,8 +195,8 @@ def drop_constants(
                 lost = len(set(fit.free) - shorter.free_symbols)
                 saved = NODE_COST * (size - count_nodes(shorter))
                 saved += constants_cost(len(fit.free), fit.n) - constants_cost(len(fit.free) - lost, fit.n)
-                # The loss is about (distance/error)^2 / 2; a bent formula may do better, but not ten times.
-                if count_nodes(shorter) >= size or 0.05 * ((value - exact) / error) ** 2 > saved + 1.0:
+                # The loss is about that of a straight formula; a bent one may do better, but not ten times.
+                if count_nodes(shorter) >= size or 0.1 * _loss(value - exact, error) > saved + 1.0:
                     continue
                 changed = fit.replaced(symbol, Integer(exact))
                 if time.monotonic() > deadline:
@@ -222,6 +228,7 @@ def snap(
     ----------
     formula : its fitted constants are refitted first; exact ones stay.
     X : (n, d). y : (n,). sample_weight : (n,), optional.
+    deadline : value of ``time.monotonic()`` after which nothing further is tried.
 
     Returns
     -------
@@ -246,7 +253,7 @@ def snap(
             free_cost = fitted_cost(value, error)
             half_width = quantile * error + 1e-13 * abs(value)
             for exact, cost in candidates(value, half_width):
-                loss = 0.5 * ((float(exact) - value) / error) ** 2
+                loss = _loss(float(exact) - value, error)
                 margin = _FANCY_MARGIN if cost > _FANCY_COST else 0.0
                 options.append((free_cost - cost - loss - margin, symbol, exact))
         options.sort(key=lambda option: -option[0])
@@ -258,7 +265,7 @@ def snap(
             if changed is None:
                 continue
             value, error = fit.intervals()[symbol]
-            saved = expected + 0.5 * ((float(exact) - value) / error) ** 2
+            saved = expected + _loss(float(exact) - value, error)
             if saved + now - fit.length(changed[1]) > 0:
                 accepted = changed[0]
                 break

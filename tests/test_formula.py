@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 
@@ -95,6 +96,16 @@ def test_predict_arrays_and_frames(kinetics: Formula) -> None:
     frame = pd.DataFrame({"other": [9.0, 9.0], "E": X[:, 1], "conc [ppm]": X[:, 0]})
     np.testing.assert_allclose(kinetics.predict(frame), expected, rtol=1e-15)
     np.testing.assert_allclose(kinetics.predict(X.tolist()), expected, rtol=1e-15)
+
+
+def test_frames_with_numbers_as_column_names() -> None:
+    symbols, _ = safe_symbols([0, 1])  # type: ignore[list-item]
+    formula = Formula(symbols[0] - symbols[1], {}, symbols, ("0", "1"))
+    np.testing.assert_array_equal(formula.predict(pd.DataFrame([[5.0, 2.0]])), [3.0])
+
+
+def test_copies_travel(kinetics: Formula) -> None:
+    assert copy.deepcopy(kinetics) == kinetics
 
 
 def test_columns_that_are_not_read() -> None:

@@ -176,3 +176,28 @@ def test_polish_keeps_a_formula_it_cannot_improve() -> None:
     found = polished(c1 * sympy.tanh(c2 * x), (0.5, 1.0), (x, y), SIGNED, target)
     assert found.structure == c1 * sympy.tanh(c2 * x)
     assert all(c.exact is None and c.standard_error > 0 for c in found.constants)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("phase", [0.0, np.pi / 2, np.pi, -np.pi / 2, 5 * np.pi / 2])
+def test_polish_recognises_phases_in_noise(phase: float) -> None:
+    rng = np.random.default_rng(2)
+    X = rng.uniform(-2, 2, (200, 1))
+    target = 1.7 * np.sin(2.3 * X[:, 0] + phase) + 0.1 * rng.normal(size=200)
+    found = polished(c1 * sin(c2 * x + c3), (1.6, 2.25, phase + 0.1), (x,), X, target)
+    assert found.expr.atoms(sympy.sin, sympy.cos) and len(found.constants) == 2
+    clean = 1.7 * np.sin(2.3 * X[:, 0] + phase)
+    np.testing.assert_allclose(found.predict(X), clean, atol=0.05)
+
+
+def test_polish_stops_in_time() -> None:
+    start = time.monotonic()
+    structure = c1 / (s + c2) + c3 * exp(c4 * s) + c5
+    X = np.linspace(0.1, 3, 50)[:, None]
+    found = polish(
+        Formula(structure, dict(zip((c1, c2, c3, c4, c5), (1.0, 0.7, 0.3, 0.4, 0.1))), (s,)),
+        X,
+        1.1 / (X[:, 0] + 0.61) + 0.37 * np.exp(0.41 * X[:, 0]) + 0.13,
+        time_limit=0.01,
+    )
+    assert time.monotonic() - start < 5.0
+    assert found.residual_std is not None and found.residual_std < 1e-8
