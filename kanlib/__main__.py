@@ -112,7 +112,8 @@ def describe(found: Discovery, most: int = 8) -> str:
     named = {"R^2": _finite(found.r2), "RMSE": _finite(found.rmse)}
     scores = [f"{name} {value:.6g}" for name, value in named.items() if value is not None]
     if scores:
-        parts.append("on held-out rows: " + ", ".join(scores))
+        whose = "formula" if found.status == "found" else "network"
+        parts.append(f"the {whose} on held-out rows: {', '.join(scores)}")
     if found.front:
         rows = [f"{p.complexity:>10}  {p.rmse:<10.4g}  {p.formula.text()}" for p in found.front[:most]]
         parts.append("\n".join(["complexity  RMSE        formula", *rows]))
