@@ -89,7 +89,8 @@ def covariance_matrix(jacobian: Array, variance: float) -> tuple[Array, int]:
     if not np.all(np.isfinite(scale)):
         return np.full((p, p), np.nan), 0
     scale[scale == 0.0] = 1.0
-    _, s, vt = np.linalg.svd(jacobian / scale, full_matrices=False)
+    # The small triangle has the singular values and the right vectors of the whole.
+    _, s, vt = np.linalg.svd(np.linalg.qr(jacobian / scale, mode="r"))
     determined = s > _RANK_TOLERANCE * max(s[0], np.finfo(float).tiny)
     rank = int(determined.sum())
     root = vt[determined].T / s[determined]
@@ -145,7 +146,8 @@ def _polish(problem: _Problem, theta: Array, rss: float, steps: int = 4) -> tupl
         scale = np.linalg.norm(rows, axis=1)
         if not np.all(np.isfinite(scale)) or not np.all(scale > 0):
             break
-        step = np.linalg.lstsq((rows / scale[:, None]).T, residual, rcond=_RANK_TOLERANCE)[0] / scale
+        q, r = np.linalg.qr((rows / scale[:, None]).T)
+        step = np.linalg.lstsq(r, q.T @ residual, rcond=_RANK_TOLERANCE)[0] / scale
         trial = theta - step
         new = problem.residual(trial)
         new_rss = float(new @ new)

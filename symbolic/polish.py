@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 import sympy
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sympy import Expr
 
 from .compose import canonical
@@ -25,6 +25,10 @@ from .simplify import rational_form, simplify_formula
 from .snapping import drop_constants, fitted, formula_length, snap
 
 __all__ = ["polish"]
+
+Array = NDArray[np.float64]
+
+_MANY = 5000  # rows that decide which constants stay; the others only sharpen them
 
 
 def polish(
@@ -56,6 +60,8 @@ def polish(
     end = time.monotonic() + time_limit
     table, target = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
     weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    if len(table) > 2 * _MANY:
+        formula = _from_fewer_rows(formula, table, target, weight, time_limit)
     best = drop_constants(formula, table, target, weight, deadline=end)
     length = formula_length(best, table, target, weight)
     for expr in _forms(best, end):
@@ -73,6 +79,15 @@ def polish(
     named = fitted(replace(formula, structure=structure, values=values, covariance=None), table, target, weight)
     worse = formula_length(named, table, target, weight) > formula_length(best, table, target, weight) + 1.0
     return best if worse else named
+
+
+def _from_fewer_rows(formula: Formula, X: Array, y: Array, sample_weight: Array | None, time_limit: float) -> Formula:
+    """The formula as some of the rows leave it, unless all rows together ask for more: the same, much faster."""
+    rows = np.random.default_rng(0).permutation(len(X))[:_MANY]
+    weight = None if sample_weight is None else sample_weight[rows]
+    shorter = polish(formula, X[rows], y[rows], weight, time_limit=0.4 * time_limit)
+    length, before = (formula_length(each, X, y, sample_weight) for each in (shorter, formula))
+    return shorter if length <= before else formula
 
 
 def _forms(formula: Formula, end: float) -> Iterator[Expr]:

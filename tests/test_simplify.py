@@ -201,3 +201,14 @@ def test_polish_stops_in_time() -> None:
     )
     assert time.monotonic() - start < 5.0
     assert found.residual_std is not None and found.residual_std < 1e-8
+
+
+@pytest.mark.parametrize("small", [0.0, 0.003])
+def test_polish_of_many_rows_loses_no_small_effect(small: float) -> None:
+    """Some rows decide first; a term only all rows together can see is kept all the same."""
+    rng = np.random.default_rng(3)
+    X = rng.uniform(-1, 1, (40_000, 2))
+    target = 2.0 * X[:, 0] ** 2 + small * X[:, 1] + 0.05 * rng.normal(size=len(X))
+    found = polished(c1 * x**2 + c2 * y + c3, (1.9, 0.0, 0.1), (x, y), X, target)
+    assert found.expr.has(y) == (small > 0)
+    assert found.dof is not None and found.dof > 39_990
