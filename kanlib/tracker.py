@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from .progress import progress_bar
+
 if TYPE_CHECKING:
     from .network import KAN
 
@@ -145,6 +147,4 @@ def _all_finite(model: KAN) -> bool:
 
 
 def _bar(total: int) -> Any:
-    from tqdm.auto import tqdm
-
-    return tqdm(total=total, desc="fit", unit="step", leave=False, dynamic_ncols=True)
+    return progress_bar(total=total, desc="fit", unit="step", leave=False, dynamic_ncols=True)

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from tqdm.auto import tqdm
+
+from kanlib.progress import progress_bar
 
 from .discovery import Discovery, FrontPoint, pareto_front
 from .edges import search_set
@@ -131,7 +132,9 @@ class _Search:
         self.noise_models = noise_models(problem.y)
         self.entries: list[_Entry] = []
         self.looked_at: set[str] = set()
-        self.bar = tqdm(desc="discover", disable=not progress, leave=False, bar_format="{desc} [{elapsed}]{postfix}")
+        self.bar = progress_bar(
+            desc="discover", disable=not progress, leave=False, bar_format="{desc} [{elapsed}]{postfix}"
+        )
 
     def left(self) -> float:
         """Seconds until the time is up."""
