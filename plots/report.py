@@ -87,17 +87,18 @@ def write_report(discovery: Discovery, destination: str | os.PathLike[str], X: A
         raise InputError(f"X has {len(table)} rows and y has {len(measured)} values; expected one value a row.")
     formula = discovery.formula if discovery.status == "found" else None
     target = str(discovery.target_name)
-    body = "\n".join(
-        [
-            _header(discovery, formula, target, table),
-            _constants(formula, target),
-            _pictures(discovery, formula, table, measured, target),
-            _trade_off(discovery),
-            _ranges(discovery, formula, names, table, measured, target),
-            _search(discovery),
-            _footer(discovery),
-        ]
-    )
+    with style.unshown():
+        body = "\n".join(
+            [
+                _header(discovery, formula, target, table),
+                _constants(formula, target),
+                _pictures(discovery, formula, table, measured, target),
+                _trade_off(discovery),
+                _ranges(discovery, formula, names, table, measured, target),
+                _search(discovery),
+                _footer(discovery),
+            ]
+        )
     title = f"{target}: {'a formula was found' if formula is not None else 'no formula'}"
     path.parent.mkdir(parents=True, exist_ok=True)
     return write_atomically(path, page.page(title, body))

@@ -11,6 +11,7 @@ import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -73,6 +74,19 @@ def style() -> Iterator[None]:
         yield
 
 
+_UNSHOWN: ContextVar[bool] = ContextVar("kanlib-unshown", default=False)
+
+
+@contextmanager
+def unshown() -> Iterator[None]:
+    """Figures made inside belong to the caller alone, in a notebook too: they go to a file and must not pop up."""
+    token = _UNSHOWN.set(True)
+    try:
+        yield
+    finally:
+        _UNSHOWN.reset(token)
+
+
 @contextmanager
 def axes(ax: Axes | None, width: float, height: float) -> Iterator[Axes]:
     """The caller's axes, or one on a new figure of that size in inches, in the look of kanlib.
@@ -86,7 +100,7 @@ def axes(ax: Axes | None, width: float, height: float) -> Iterator[Axes]:
             yield ax
         return
     # Before the style: pyplot's first figure turns on the display in a kernel, which leaving the style would undo.
-    shown = _notebook() or mpl.is_interactive()
+    shown = (_notebook() or mpl.is_interactive()) and not _UNSHOWN.get()
     figure = _pyplot_figure(width, height) if shown else _figure(width, height)
     try:
         with style():

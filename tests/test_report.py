@@ -237,3 +237,14 @@ def test_an_estimator_is_drawn_in_the_units_of_its_data() -> None:
     labels = np.array(["ant", "bee", "cat"])[np.digitize(X[:, 0], [116.0, 123.0])]
     classes = KANClassifier(hidden_widths=(), max_steps=2, random_state=0).fit(X, labels)
     assert {"ant", "bee", "cat"} <= {text.get_text() for text in plot_network(classes, X).texts}
+
+
+def test_writing_a_report_shows_nothing(tmp_path: Path) -> None:
+    """Where figures appear as they are made (interactive mode, notebooks), those of a report must not."""
+    import matplotlib.pyplot as plt
+
+    X, y = data()
+    with plt.ion():
+        before = plt.get_fignums()
+        write_report(discovery(), tmp_path, X, y)
+        assert plt.get_fignums() == before
