@@ -90,7 +90,7 @@ def covariance_matrix(jacobian: Array, variance: float) -> tuple[Array, int]:
         return np.full((p, p), np.nan), 0
     scale[scale == 0.0] = 1.0
     # The small triangle has the singular values and the right vectors of the whole.
-    _, s, vt = np.linalg.svd(np.linalg.qr(jacobian / scale, mode="r"))
+    _, s, vt = np.linalg.svd(np.linalg.qr(jacobian / scale, mode="r"), full_matrices=False)
     determined = s > _RANK_TOLERANCE * max(s[0], np.finfo(float).tiny)
     rank = int(determined.sum())
     root = vt[determined].T / s[determined]

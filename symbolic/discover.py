@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,8 @@ Array = NDArray[np.float64]
 _CLEAR = 1e-3  # held-out error relative to y at which a shape is looked at before larger ones are tried
 _COMPARABLE = 1.25  # shapes within this factor of the best held-out error are looked at
 _MOST_EDGES = 12  # beyond this no formula of the whole network is readable
-_FINISHED = 4  # candidates of a shape that are finished and judged
+_FINISHED = 6  # candidates of a shape that are finished and judged at the most
+_BEHIND = 8.0  # nats by which a candidate may be behind the first and still become the shortest
 _HOPELESS = 2.0  # times the error of the best network
 
 
@@ -115,7 +116,7 @@ class _Search:
     ) -> None:
         self.start = time.monotonic()
         self.problem, self.primitives = problem, primitives
-        self.time_limit = time_limit
+        self.seed, self.time_limit = seed, time_limit
         self.rng = np.random.default_rng(seed)
         self.generator = torch.Generator().manual_seed(seed)
         self.held, self.sample = split(problem, self.rng)
@@ -164,8 +165,8 @@ class _Search:
         for trained in sorted(self.trained, key=lambda t: t.n_edges):
             if trained.held_error <= _COMPARABLE * floor and trained.n_edges <= most and not self.expired():
                 self.look_at(trained)
-                if any(entry.point.accepted for entry in self.entries):
-                    most = min(most, trained.n_edges + 1)
+                if self.accepted():
+                    most = min(most, trained.n_edges)
 
     def grow(self, shape: Shape) -> Trained | None:
         trained = train(shape, self.sample, self.generator, self.expired)
@@ -195,6 +196,8 @@ class _Search:
             network, X, y, self.symbols, primitives=self.primitives, expired=self.expired, most=40
         )
         for rank, candidate in enumerate(found[:_FINISHED]):
+            if self.accepted() and candidate.length > found[0].length + _BEHIND:
+                break
             raw = Formula(
                 candidate.structure, candidate.values, self.symbols, names=problem.names, target=problem.target_name
             )
@@ -261,6 +264,9 @@ class _Search:
             one_by_one=self.held is None,
         )
 
+    def accepted(self) -> bool:
+        return any(entry.point.accepted for entry in self.entries)
+
     def exact(self) -> bool:
         points = [entry.point for entry in self.entries]
         return any(point.accepted and point.rmse <= EXACT * self.problem.spread for point in points)
@@ -277,6 +283,7 @@ class _Search:
         best = min(accepted, key=lambda entry: entry.length, default=None)
         floor = min((t.held_error for t in self.trained), default=math.nan) * problem.spread
         common: dict[str, Any] = {
+            "seed": self.seed,
             "front": pareto_front([entry.point for entry in self.entries]),
             "held_out": self.held_out,
             "noise_floor": floor,
@@ -301,6 +308,9 @@ class _Search:
                 **common,
             )
         formula = self.on_all_rows(best.point.formula, best.noise)
+        chosen = replace(best.point, formula=formula, complexity=formula.complexity)
+        others = [entry.point for entry in self.entries if entry is not best]
+        common["front"] = pareto_front([*others, chosen], keep=chosen)
         reference = y[self.held] - y[~self.held].mean() if self.held is not None else y - y.mean()
         self.notes.append(f"constants of the formula fitted to all rows, with {best.noise.name}")
         return Discovery(

@@ -56,7 +56,7 @@ class Discovery:
         The tests that were failed, or what speaks for the formula.
     formula : Formula or None
     front : tuple of FrontPoint
-        Formulas no other formula beats in both length and error, shortest first.
+        Formulas no other beats in both length and error, shortest first; the chosen one is always among them.
     network : KAN or None
         The network (float64, in the units of the data) whose curves the formula was read from, or the best one.
     edge_primitives : mapping (layer, i, j) -> name
@@ -68,6 +68,7 @@ class Discovery:
     noise_floor : float
         The smallest error a network reached on held-out rows, in units of y.
     seconds : float
+    seed : int
     notes : tuple of str
         What was done and why, in order.
     names, target_name, ranges
@@ -85,6 +86,7 @@ class Discovery:
     held_out: str
     noise_floor: float
     seconds: float
+    seed: int
     notes: tuple[str, ...]
     names: tuple[str, ...]
     target_name: str
@@ -104,10 +106,12 @@ class Discovery:
         return None if self.formula is None else self.formula._repr_latex_()
 
 
-def pareto_front(points: list[FrontPoint]) -> tuple[FrontPoint, ...]:
-    """The points that no other beats in both complexity and error, shortest first."""
+def pareto_front(points: list[FrontPoint], keep: FrontPoint | None = None) -> tuple[FrontPoint, ...]:
+    """The points that no other beats in both complexity and error, shortest first; ``keep`` in any case."""
     front: list[FrontPoint] = []
+    best = np.inf
     for point in sorted(points, key=lambda p: (p.complexity, p.rmse)):
-        if np.isfinite(point.rmse) and (not front or point.rmse < front[-1].rmse):
+        if point is keep or (np.isfinite(point.rmse) and point.rmse < best):
             front.append(point)
+            best = min(best, point.rmse)
     return tuple(front)

@@ -29,6 +29,7 @@ from kanlib.splines import uniform_grid
 __all__ = ["Shape", "Sample", "Trained", "ladder", "train"]
 
 _ROUGHNESS = 1e-10  # keeps cells without data from oscillating; far below any effect on a supported curve
+_ALTERNATED = 12  # random starts of a product that are alternated, on a coarse grid
 _PROMISING = 1e-4  # relative error at which a start has found its shape
 
 
@@ -197,37 +198,50 @@ def _link_starts(sample: Sample, size: int, rng: torch.Generator) -> Iterator[KA
 
 def _product_starts(k: int) -> Callable[[Sample, int, torch.Generator], Iterator[KAN]]:
     def starts(sample: Sample, size: int, rng: torch.Generator) -> Iterator[KAN]:
-        n = sample.n_inputs
-        for _ in range(3):
-            model = _network([n, (0, [n] * k), 1], sample, size)
-            first, last = model.layers
-            with torch.no_grad():
-                first.mask.copy_(torch.eye(n, dtype=torch.bool).repeat(k, 1))
-                for term in range(k):
-                    last.fix_edge(term, 0, "identity")
-                    for i in range(n):
-                        a, b = torch.randn(2, generator=rng, dtype=torch.float64).tolist()
-                        _put(first, term * n + i, i, lambda u, a=a, b=b: 1 + 0.5 * a * (u - 0.5) + 0.2 * b * u * u)
-            _alternate(model, sample, k, sweeps=12)
-            yield model
+        """Random factors, alternated; Gauss-Newton is spent on the best of them only."""
+        coarse = min(size, 4)
+        tried = []
+        for number in range(_ALTERNATED):
+            model = _random_product(sample, coarse, k, rng)
+            tried.append((_alternate(model, sample, k, sweeps=12), number, model))
+        for _, _, model in sorted(tried, key=lambda entry: entry[:2])[:2]:
+            yield refine(model, [size, coarse])
 
     return starts
 
 
-def _alternate(model: KAN, sample: Sample, k: int, sweeps: int) -> None:
-    """Alternating least squares: y is linear in the factors of one input while the others are held."""
+def _random_product(sample: Sample, size: int, k: int, rng: torch.Generator) -> KAN:
+    n = sample.n_inputs
+    model = _network([n, (0, [n] * k), 1], sample, size)
+    first, last = model.layers
+    with torch.no_grad():
+        first.mask.copy_(torch.eye(n, dtype=torch.bool).repeat(k, 1))
+    for term in range(k):
+        last.fix_edge(term, 0, "identity")
+        for i in range(n):
+            a, b = torch.randn(2, generator=rng, dtype=torch.float64).tolist()
+            _put(first, term * n + i, i, lambda u, a=a, b=b: 1 + 0.5 * a * (u - 0.5) + 0.2 * b * u * u)
+    return model
+
+
+def _alternate(model: KAN, sample: Sample, k: int, sweeps: int) -> float:
+    """Alternating least squares: y is linear in the factors of one input while the others are held.
+
+    Returns the root mean squared error relative to the spread of y.
+    """
     n, layer = sample.n_inputs, model.layers[0]
     with torch.no_grad():
         phi = layer.features(sample.X)  # (rows, n, F)
         weights = torch.stack([layer.weights()[t * n + i, i] for t in range(k) for i in range(n)]).reshape(k, n, -1)
         factors = torch.einsum("bif,tif->tib", phi, weights)
+        target = sample.t + sample.shift / sample.scale
         for _ in range(sweeps):
             for i in range(n):
                 others = factors[:, [j for j in range(n) if j != i]].prod(dim=1)  # (k, rows)
                 design = (others[:, :, None] * phi[None, :, i]).permute(1, 0, 2).flatten(1)
                 norms = design.norm(dim=0).clamp_min(1e-150)
                 ridge = 1e-5 * torch.eye(design.shape[1], dtype=design.dtype)
-                right = torch.cat([sample.t + sample.shift / sample.scale, design.new_zeros(design.shape[1])])
+                right = torch.cat([target, design.new_zeros(design.shape[1])])
                 q, r = torch.linalg.qr(torch.cat([design / norms, ridge]))
                 solved = torch.linalg.solve_triangular(r, (q.T @ right)[:, None], upper=True)[:, 0] / norms
                 weights[:, i] = solved.reshape(k, -1)
@@ -242,6 +256,7 @@ def _alternate(model: KAN, sample: Sample, k: int, sweeps: int) -> None:
             for i in range(n):
                 full[t * n + i, i] = weights[t, i]
         layer.set_weights(full)
+        return float((factors.prod(dim=1).sum(dim=0) - target).square().mean().sqrt())
 
 
 def _general_starts(hidden: int) -> Callable[[Sample, int, torch.Generator], Iterator[KAN]]:
