@@ -85,7 +85,8 @@ def covariance_matrix(jacobian: Array, variance: float) -> tuple[Array, int]:
     p = jacobian.shape[1]
     if p == 0:
         return np.zeros((0, 0)), 0
-    scale = np.linalg.norm(jacobian, axis=0)
+    with np.errstate(over="ignore"):  # a column too steep for its length to be a float is judged in the next line
+        scale = np.linalg.norm(jacobian, axis=0)
     if not np.all(np.isfinite(scale)):
         return np.full((p, p), np.nan), 0
     scale[scale == 0.0] = 1.0

@@ -162,3 +162,9 @@ def test_tape_against_sympy(data: st.DataObject) -> None:
     if np.isfinite(scale) and scale < 1e6:
         np.testing.assert_allclose(bound.value(theta), expected[0], rtol=1e-10, atol=1e-10 * scale)
         np.testing.assert_allclose(bound.jacobian_rows(), expected[1:], rtol=1e-10, atol=1e-10 * scale)
+
+
+def test_a_column_too_steep_for_floats_is_undetermined_and_no_warning() -> None:
+    covariance, rank = covariance_matrix(np.array([[1e308, 1.0], [-1e308, 2.0]]), 1.0)
+    assert rank == 0
+    assert np.all(np.isnan(covariance))
