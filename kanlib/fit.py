@@ -25,6 +25,11 @@ from .tracker import Tracker
 
 __all__ = ["FitResult", "fit"]
 
+# L-BFGS steps before the first Gauss-Newton step of a deep network. Variable projection fits the last layer to whatever
+# the first ones give it, and from a random start that locks in bad inner functions: y = exp(sin(pi a) + b^2) was
+# found by [2, 1, 1] from one of six starts without, from five of six with these steps.
+WARM_UP = 20
+
 
 def fit(
     model: KAN,
@@ -111,7 +116,8 @@ def fit(
     Notes
     -----
     A float32 network is trained in float64 by Gauss-Newton, and rounded at the end: its normal equations need the
-    digits.
+    digits. With two layers or more the first 20 of the steps (at most a quarter) are L-BFGS steps, which lead to a good
+    minimum more often; :func:`kanlib.gauss_newton.gauss_newton` is the bare solver.
 
     Examples
     --------
@@ -208,14 +214,23 @@ def _run_stage(
     generator: torch.Generator,
     update_grid: bool,
 ) -> tuple[str, str]:
-    if method.name == "gauss-newton":
-        return _gauss_newton(model, problem, method.steps, tracker)
-
     def adapt(done: int) -> bool:
         # Hidden values move most in the first steps; later a moving grid would only disturb the optimizer.
         due = update_grid and done in (5, 10, 20, 40, 80) and 2 * done <= method.steps
         return due and adapt_grids(model, problem.sample())
 
+    if method.name == "gauss-newton":
+        first = tracker.step
+        if not tracker.history and len(model.layers) > 1:
+            warm_up = min(WARM_UP, method.steps // 4)
+            status = lbfgs(model, problem, tracker, steps=warm_up, learning_rate=1.0, adapt=adapt)
+            if status == "stopped" or not tracker.history:
+                return status, _ADVICE[status]
+            tracker.restore_best()
+            if update_grid:
+                adapt_grids(model, problem.sample())
+            tracker.begin_stage(model)
+        return _gauss_newton(model, problem, method.steps - (tracker.step - first), tracker)
     if method.name == "lbfgs":
         status = lbfgs(model, problem, tracker, steps=method.steps, learning_rate=method.learning_rate, adapt=adapt)
     else:

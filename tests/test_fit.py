@@ -73,6 +73,14 @@ def test_every_method_lowers_the_loss_and_reports_it(method: str) -> None:
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
+def test_gauss_newton_finds_a_law_from_most_starts() -> None:
+    """Variable projection alone is caught by poor inner functions from five of six of these starts."""
+    x, _ = table(400)
+    y = torch.exp(torch.sin(torch.pi * x[:, 0]) + x[:, 1] ** 2)
+    losses = [quiet(network((2, 1, 1), seed=seed, grid_size=8), x, y, steps=60).train_loss for seed in range(6)]
+    assert sorted(losses)[3] < 1e-5
+
+
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_the_same_seed_gives_the_same_bits(method: str, dtype: torch.dtype) -> None:
