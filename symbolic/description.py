@@ -13,9 +13,10 @@ from fractions import Fraction
 import numpy as np
 import sympy
 from numpy.typing import ArrayLike
-from sympy import Expr, Integer, Rational
+from sympy import Expr, Function, Integer, Rational, preorder_traversal
 
 from .constants import EXACT_FIT
+from .printing import count_nodes
 
 __all__ = [
     "NODE_COST",
@@ -25,6 +26,7 @@ __all__ = [
     "exact_cost",
     "fitted_cost",
     "rounding_floor",
+    "structure_cost",
 ]
 
 _LOG2 = math.log(2.0)
@@ -102,6 +104,18 @@ def description_length(rss: float, n: int, n_constants: int, y: ArrayLike, exact
     length only.
     """
     return 0.5 * n * math.log(max(rss, rounding_floor(y, n)) / n) + constants_cost(n_constants, n) + exact
+
+
+def structure_cost(expr: Expr) -> float:
+    """Nats to write the form of a formula: one bit for every node, two for a transcendental function.
+
+    Examples
+    --------
+    >>> x = sympy.Symbol("x")
+    >>> [round(structure_cost(e) / NODE_COST) for e in (2 * x + 1, 2 * sympy.log(x) + 1, x / (1 + x))]
+    [5, 7, 5]
+    """
+    return NODE_COST * (count_nodes(expr) + sum(isinstance(part, Function) for part in preorder_traversal(expr)))
 
 
 def rounding_floor(y: ArrayLike, n: int) -> float:

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kanlib.progress import progress_bar
 
+from .description import structure_cost
 from .discovery import Discovery, FrontPoint, pareto_front
 from .edges import search_set
 from .formula import Formula
@@ -21,6 +22,7 @@ from .joint import Candidate, joint_candidates
 from .names import safe_symbols
 from .noise import EQUAL, NoiseModel, noise_models
 from .problem import Problem, split, table
+from .reference import polynomial_length
 from .shapes import Shape, Trained, ladder, train
 from .snapping import fitted, snap
 from .symbolify import finish
@@ -36,6 +38,7 @@ _COMPARABLE = 1.25  # shapes within this factor of the best held-out error are l
 _MOST_EDGES = 12  # beyond this no formula of the whole network is readable
 _FINISHED = 6  # candidates of a shape that are finished and judged at the most
 _BEHIND = 8.0  # nats by which a candidate may be behind the first and still become the shortest
+_SLACK = 3.0  # nats
 _HOPELESS = 2.0  # times the error of the best network
 
 
@@ -174,7 +177,7 @@ class _Search:
             self.notes.append(f"{shape.name}: not tried, {self.sample.n_rows} rows cannot bear its constants")
             return None
         if len(self.sample.t) >= 40:
-            trained = trim(trained, self.sample, share=1.0 if shape.name == "general" else 0.5)
+            trained = trim(trained, self.sample, share=1.0 if shape.name == "general" else 0.5, expired=self.expired)
         self.trained.append(trained)
         self.notes.append(
             f"{shape.name}, y = {shape.template}: grid of {trained.grid_size} cells, "
@@ -192,9 +195,7 @@ class _Search:
         rows = slice(None) if self.held is None else ~self.held
         X, y = problem.X[rows], problem.y[rows]
         network = self.network(trained)
-        found = joint_candidates(
-            network, X, y, self.symbols, primitives=self.primitives, expired=self.expired, most=40
-        )
+        found = joint_candidates(network, X, y, self.symbols, primitives=self.primitives, expired=self.expired, most=40)
         for rank, candidate in enumerate(found[:_FINISHED]):
             if self.accepted() and candidate.length > found[0].length + _BEHIND:
                 break
@@ -221,12 +222,14 @@ class _Search:
                 break
 
     def hopeless(self, formula: Formula) -> bool:
-        """Whether a candidate is so far above the best network that no polish can make up for it."""
-        if self.held is None:
-            return False
-        residuals = self.problem.y[self.held] - formula.predict(self.problem.X[self.held])
+        """Whether a candidate is so far from passing on held-out rows that no polish can make up for it."""
+        problem = self.problem
+        residuals = held_out_residuals(formula, problem.X, problem.y, self.held)
+        error = math.sqrt(float(np.mean(residuals**2)))
         floor = min(trained.held_error for trained in self.trained) * self.sample.scale
-        return not float(np.mean(residuals**2)) <= (_HOPELESS * floor + EXACT * self.problem.spread) ** 2
+        if self.held is not None and not error <= _HOPELESS * floor + EXACT * problem.spread:
+            return True
+        return not error < problem.spread * math.exp(-1 / len(residuals))  # one nat better than the mean
 
     def record(self, formula: Formula, trained: Trained, candidate: Candidate, noise: NoiseModel) -> None:
         """Judge a formula and keep it, accepted or not."""
@@ -235,11 +238,19 @@ class _Search:
         everywhere = problem.y - formula.predict(problem.X)
         judgement = self.judge(residuals, everywhere)
         rmse = math.sqrt(float(np.mean(residuals**2)))
-        point = FrontPoint(formula.complexity, rmse, formula, trained.shape.template, judgement.accepted)
         # Few rows: the residuals of left-out rows, which many constants cannot make small.
+        few = self.held is None
         free = sum(constant.exact is None for constant in formula.constants)
-        shown = residuals if self.held is None else everywhere
-        length = noise.length(shown, problem.y, free, formula.complexity) if np.isfinite(rmse) else math.inf
+        shown = residuals if few else everywhere
+        structure = structure_cost(formula.structure)
+        length = noise.length(shown, problem.y, free, structure) if np.isfinite(rmse) else math.inf
+        if judgement.accepted and rmse > EXACT * problem.spread:
+            other, degree = polynomial_length(problem.X, problem.y, formula.used, noise, one_by_one=few)
+            # A law may be a polynomial; nodes are counted a little differently there.
+            if length > other + _SLACK:
+                reason = f"it is no shorter than a polynomial of degree {degree} that describes the data as well"
+                judgement = Judgement(False, (reason,))
+        point = FrontPoint(formula.complexity, rmse, formula, trained.shape.template, judgement.accepted)
         self.entries.append(_Entry(point, judgement, trained, candidate, noise, residuals, length))
         self.bar.set_postfix_str(f"{problem.target_name} = {formula.text()}", refresh=False)
 

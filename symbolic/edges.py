@@ -230,7 +230,8 @@ def _project(phi: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor, Tenso
 
 def _sine_starts(u: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Frequencies on a grid; amplitude, phase and offset of each by least squares."""
-    frequency = torch.cat([torch.logspace(-1, 0, 8, dtype=torch.float64), torch.arange(1.4, 60, 0.5, dtype=torch.float64)])
+    slow, fast = torch.logspace(-1, 0, 8, dtype=torch.float64), torch.arange(1.4, 60, 0.5, dtype=torch.float64)
+    frequency = torch.cat([slow, fast])
     angle = frequency[:, None] * u[:, None, :]
     basis = torch.stack([torch.ones_like(angle), torch.sin(angle), torch.cos(angle)], dim=-1)
     gram = basis.transpose(-1, -2) @ basis + 1e-12 * torch.eye(3, dtype=torch.float64)

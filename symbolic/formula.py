@@ -263,7 +263,8 @@ class Formula:
             ]
         if self.residual_std is not None and self.dof:
             lines.append(f"residual standard error {self.residual_std:.4g} on {self.dof} degrees of freedom")
-        lines += [f"{symbol} is column {name!r}" for symbol, name in self.symbols_map.items()]
+        read = {str(self.symbols[index]) for index in self.used}
+        lines += [f"{symbol} is column {name!r}" for symbol, name in self.symbols_map.items() if symbol in read]
         return "\n".join(lines)
 
     def _with_exact_numbers(self) -> Expr:

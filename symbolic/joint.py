@@ -24,11 +24,11 @@ from kanlib.jacobian import plan, sensitivities, trace
 from kanlib.network import KAN
 
 from .compose import network_expression
-from .constants import EXACT_FIT, refit
+from .constants import refit
+from .description import description_length, structure_cost
 from .edges import EdgeFit, fit_edges
-from .printing import count_nodes
 
-__all__ = ["Candidate", "EdgeChoice", "description_length", "edge_choices", "joint_candidates"]
+__all__ = ["Candidate", "EdgeChoice", "assignments", "edge_choices", "joint_candidates"]
 
 Array = NDArray[np.float64]
 
@@ -55,21 +55,6 @@ class Candidate:
     edges: dict[tuple[int, int, int], str]  # (layer, i, j) -> primitive
     rmse: float
     length: float
-
-
-def description_length(rss: float, n: int, n_constants: int, complexity: int, spread: float) -> float:
-    """Nats to state the residuals, the constants and the structure; lower is better.
-
-    ``n/2 log(rss/n)`` with a floor at rounding (data known exactly are not described ever more cheaply),
-    ``log(n)/2`` per fitted constant (Rissanen, Automatica 14 (1978) 465), one nat per node of the expression.
-
-    Examples
-    --------
-    >>> description_length(1.0, 100, 2, 5, 1.0) < description_length(1.0, 100, 3, 5, 1.0)
-    True
-    """
-    relative = rss / n / max(spread, 1e-300) ** 2
-    return 0.5 * n * math.log(relative + EXACT_FIT**2) + 0.5 * n_constants * math.log(n) + complexity
 
 
 def edge_choices(model: KAN, X: Tensor, *, primitives: tuple[str, ...] | None = None) -> list[EdgeChoice]:
@@ -172,16 +157,14 @@ def joint_candidates(
         if not math.isfinite(fit.rss):
             continue
         constants = dict(zip(values, map(float, fit.values), strict=True))
-        length = description_length(fit.rss, len(y_few), fit.rank, count_nodes(structure), spread)
+        length = description_length(fit.rss, len(y_few), fit.rank, y_few, structure_cost(structure))
         found[structure] = Candidate(structure, constants, names, fit.rmse, length)
         if fit.rmse <= 1e-10 * spread:
             break
     return sorted(found.values(), key=lambda candidate: candidate.length)
 
 
-def _assign(
-    network: KAN, choices: Sequence[EdgeChoice], index: tuple[int, ...]
-) -> dict[tuple[int, int, int], str]:
+def _assign(network: KAN, choices: Sequence[EdgeChoice], index: tuple[int, ...]) -> dict[tuple[int, int, int], str]:
     names = {}
     for choice, position in zip(choices, index, strict=True):
         fit = choice.fits[position][1]

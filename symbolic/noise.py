@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .joint import description_length
+from .description import description_length
 
 __all__ = ["EQUAL", "NoiseModel", "noise_models"]
 
@@ -39,12 +39,11 @@ class NoiseModel:
         """Inverse error variances up to a factor; None for equal errors."""
         return None if self.power == 0 else np.asarray(np.abs(y) ** (-2 * self.power))
 
-    def length(self, residuals: Array, y: Array, n_constants: int, complexity: int) -> float:
+    def length(self, residuals: Array, y: Array, n_constants: int, structure: float) -> float:
         """Description length of residuals, constants and structure, comparable between noise models."""
-        spread = float(np.std(y))
-        size = (np.abs(y) / spread) ** self.power
-        rss = float(np.sum((residuals / spread / size) ** 2))
-        return description_length(rss, len(y), n_constants, complexity, 1.0) + float(np.sum(np.log(size)))
+        size = np.abs(y) ** self.power
+        rss = float(np.sum((residuals / size) ** 2))
+        return description_length(rss, len(y), n_constants, y / size, structure) + float(np.sum(np.log(size)))
 
 
 EQUAL = NoiseModel("errors of equal size", 0.0)

@@ -104,7 +104,9 @@ def table(X: ArrayLike | Any, y: ArrayLike, names: Sequence[str] | None, target_
     if not varying:
         raise InputError("every column of X is constant; a law needs at least one input that varies.")
     notes = tuple(
-        f"column {names[i]!r} is constant ({table_X[0, i]:.6g}) and was left aside" for i in range(d) if i not in varying
+        f"column {names[i]!r} is constant ({table_X[0, i]:.6g}) and was left aside"
+        for i in range(d)
+        if i not in varying
     )
     return Problem(table_X, table_y, tuple(names), target_name, varying, notes)
 

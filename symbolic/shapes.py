@@ -23,10 +23,11 @@ from torch import Tensor
 
 from kanlib.gauss_newton import gauss_newton
 from kanlib.grids import refine
+from kanlib.layer import KANLayer
 from kanlib.network import KAN
 from kanlib.splines import uniform_grid
 
-__all__ = ["Shape", "Sample", "Trained", "ladder", "train"]
+__all__ = ["Sample", "Shape", "Trained", "held_error", "ladder", "train"]
 
 _ROUGHNESS = 1e-10  # keeps cells without data from oscillating; far below any effect on a supported curve
 _ALTERNATED = 12  # random starts of a product that are alternated, on a coarse grid
@@ -110,8 +111,14 @@ def train(
     if coarse == 0:
         return None
     best: tuple[float, KAN] | None = None
+
+    def late(step: int, loss: float) -> bool:
+        return expired()
+
     for model in shape.starts(sample, coarse, rng):
-        result = gauss_newton(model, sample.X, sample.t, roughness=_ROUGHNESS, max_steps=60, tolerance=1e-3)
+        result = gauss_newton(
+            model, sample.X, sample.t, roughness=_ROUGHNESS, max_steps=60, tolerance=1e-3, callback=late
+        )
         if result.status != "diverged" and (best is None or result.loss < best[0]):
             best = (result.loss, model)
         if expired() or (best is not None and best[0] < _PROMISING**2):
@@ -122,7 +129,7 @@ def train(
     choices = [_judged(shape, model, sample, coarse)]
     if fine > coarse and not expired():
         finer, size = refine(model, fine), fine
-        gauss_newton(finer, sample.X, sample.t, roughness=_ROUGHNESS, max_steps=60, tolerance=1e-3)
+        gauss_newton(finer, sample.X, sample.t, roughness=_ROUGHNESS, max_steps=60, tolerance=1e-3, callback=late)
         choices.append(_judged(shape, finer, sample, size))
     return min(choices, key=lambda trained: trained.held_error)
 
@@ -158,7 +165,7 @@ def _network(widths: list[int | tuple[int, list[int]]], sample: Sample, size: in
     return model
 
 
-def _put(layer: torch.nn.Module, j: int, i: int, curve: Callable[[Tensor], Tensor]) -> None:
+def _put(layer: KANLayer, j: int, i: int, curve: Callable[[Tensor], Tensor]) -> None:
     """Set edge (i, j) to a curve given on the unit interval of its grid (by values at the Greville points)."""
     n_basis = layer.coefficients.shape[-1]
     greville = (torch.arange(n_basis, dtype=torch.float64) - (layer.degree - 1) / 2) / layer.grid_size

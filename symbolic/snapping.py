@@ -39,6 +39,7 @@ from .description import (
     description_length,
     fitted_cost,
     rounding_floor,
+    structure_cost,
 )
 from .formula import Formula
 from .printing import count_nodes
@@ -148,8 +149,8 @@ def fitted(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLik
 def formula_length(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
     """Nats to write y by a formula: residuals, fitted constants, and one bit for every node. Smaller is better."""
     fit = _prepare(formula, X, y, sample_weight)
-    nodes = NODE_COST * count_nodes(fit.formula.structure)
-    return description_length(fit.result.rss, fit.n, len(fit.free), fit.scaled_y, nodes)
+    structure = structure_cost(fit.formula.structure)
+    return description_length(fit.result.rss, fit.n, len(fit.free), fit.scaled_y, structure)
 
 
 def _prepare(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> _Fit:

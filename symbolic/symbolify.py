@@ -16,6 +16,7 @@ from kanlib.errors import FormulaError, InputError
 from kanlib.network import KAN
 
 from .compose import reduce_parameters
+from .description import structure_cost
 from .edges import search_set
 from .formula import Formula
 from .joint import Candidate, joint_candidates
@@ -112,9 +113,7 @@ def symbolify(
             "no assignment of primitives to the network's edges gives a finite formula; prune the network, give it "
             "more time, or allow more primitives."
         )
-    finished = [
-        finish(candidate, table, target, symbols, names, target_name) for candidate in found[:3]
-    ]
+    finished = [finish(candidate, table, target, symbols, names, target_name) for candidate in found[:3]]
     return min(finished, key=lambda formula: formula_length(formula, table, target))
 
 
@@ -141,4 +140,4 @@ def formula_length(formula: Formula, X: Array, y: Array, noise: NoiseModel = EQU
     if not np.all(np.isfinite(residuals)):
         return math.inf
     free = sum(constant.exact is None for constant in formula.constants)
-    return noise.length(residuals, y, free, formula.complexity)
+    return noise.length(residuals, y, free, structure_cost(formula.structure))

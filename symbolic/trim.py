@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import torch
 
@@ -34,7 +35,7 @@ def edge_effects(model: KAN, X: torch.Tensor, output: int = 0) -> list[tuple[flo
     return sorted(found)
 
 
-def trim(trained: Trained, sample: Sample, *, share: float) -> Trained:
+def trim(trained: Trained, sample: Sample, *, share: float, expired: Callable[[], bool] = lambda: False) -> Trained:
     """Mask the edges whose effect is below ``share`` of the held-out error (or 1e-6 of y), and refit.
 
     Edges go from the weakest up, half of what is left to cut at a time; a cut that makes held-out rows worse by more
@@ -45,12 +46,12 @@ def trim(trained: Trained, sample: Sample, *, share: float) -> Trained:
         effects = edge_effects(best.model, sample.X)
         limit = max(share * best.held_error, 1e-6)
         weak = [edge for edge in effects if edge[0] < limit][: len(effects) - 1]
-        while weak:
+        while weak and not expired():
             cut = _without(best, weak, sample)
             if cut.held_error <= 1.03 * best.held_error:
                 break
             weak = weak[: len(weak) // 2]
-        if not weak:
+        if not weak or expired():
             return best
         best = cut
     return best

@@ -1,0 +1,91 @@
+"""What the tests of a formula accept and refuse; noise models."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sympy
+
+from kanlib.symbolic.formula import Formula
+from kanlib.symbolic.noise import EQUAL, noise_models
+from kanlib.symbolic.verdict import held_out_residuals, judge, neighbour_score
+
+x1 = sympy.Symbol("x1", real=True)
+RNG = np.random.default_rng(0)
+X = RNG.uniform(-1, 1, (200, 1))
+NOISE = 0.1 * RNG.normal(size=200)
+Y = np.sin(3 * X[:, 0]) + NOISE
+
+
+def _judge(residuals: np.ndarray, network: np.ndarray | None = None, few: bool = False) -> tuple[bool, str]:
+    judgement = judge(
+        residuals[:50],
+        Y[:50] - Y.mean(),
+        None if network is None else network[:50],
+        all_residuals=residuals,
+        X=X,
+        spread=float(Y.std()),
+        rng=np.random.default_rng(1),
+        one_by_one=few,
+    )
+    return judgement.accepted, judgement.reasons[-1]
+
+
+def test_a_true_law_passes_with_and_without_noise() -> None:
+    assert _judge(NOISE, NOISE * 1.01)[0]
+    assert _judge(1e-14 * NOISE, 1e-6 * NOISE)[0]
+    assert _judge(NOISE, None, few=True)[0]
+
+
+@pytest.mark.parametrize(
+    ("residuals", "network", "why"),
+    [
+        (Y - Y.mean(), None, "hardly better"),
+        (Y - X[:, 0], NOISE, "network"),
+        (NOISE + 0.15 * np.sin(9 * X[:, 0]), None, "not noise"),
+        (np.where(np.arange(200) == 7, np.nan, NOISE), None, "finite"),
+    ],
+    ids=["mean", "network", "left over", "NaN"],
+)
+def test_wrong_laws_are_refused_with_the_reason(residuals: np.ndarray, network: np.ndarray | None, why: str) -> None:
+    accepted, reason = _judge(residuals, network)
+    assert not accepted and why in reason
+
+
+def test_neighbour_score_is_standard_normal_under_noise() -> None:
+    rng = np.random.default_rng(3)
+    scores = [neighbour_score(rng.normal(size=(60, 2)), rng.normal(size=60), rng) for _ in range(150)]
+    assert abs(np.mean(scores)) < 0.3 and 0.8 < np.std(scores) < 1.3
+
+
+def test_neighbours_among_replicates_and_constant_columns() -> None:
+    rng = np.random.default_rng(4)
+    table = np.repeat(np.arange(20.0), 5)[:, None]
+    residuals = rng.normal(size=100)
+    assert abs(neighbour_score(table, residuals, rng)) < 4
+    assert neighbour_score(table, np.repeat(rng.normal(size=20), 5), rng) > 4
+    assert neighbour_score(np.ones((30, 2)), rng.normal(size=30), rng) == 0.0
+
+
+def test_leaving_one_out_equals_refitting_without_the_row() -> None:
+    a = sympy.Symbol("a", real=True)
+    rows, y = X[:12], X[:12, 0] * 2 + NOISE[:12]
+    formula = Formula(a * x1, {a: 1.0}, (x1,))
+    residuals = held_out_residuals(formula, rows, y, None)
+    for k in range(12):
+        keep = np.arange(12) != k
+        slope = float(rows[keep, 0] @ y[keep] / (rows[keep, 0] @ rows[keep, 0]))
+        assert residuals[k] == pytest.approx(y[k] - slope * rows[k, 0], abs=1e-10)
+
+
+def test_the_likelihood_prefers_the_noise_model_of_the_data() -> None:
+    rng = np.random.default_rng(5)
+    truth = np.exp(rng.uniform(0, 6, 100))
+    equal, proportional = noise_models(truth)
+    assert equal is EQUAL and equal.weight(truth) is None
+    for noise, better, worse in (
+        (rng.normal(size=100) * 0.3, equal, proportional),
+        (rng.normal(size=100) * 0.1 * truth, proportional, equal),
+    ):
+        y = np.abs(truth + noise)
+        assert better.length(y - truth, y, 1, 3) < worse.length(y - truth, y, 1, 3)
