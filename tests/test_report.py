@@ -83,6 +83,7 @@ def discovery(status: str = "found", names: tuple[str, ...] = ("a", "b"), target
         held_out="12 of 60 rows",
         noise_floor=0.01,
         seconds=1.25,
+        seed=0,
         notes=("a note with <b>tags</b> & entities",),
         names=names,
         target_name=target,
