@@ -61,7 +61,7 @@ class Table:
         if not inputs:
             raise InputError(
                 f"The target {target!r} is the only column; expected at least one input column beside it. "
-                "Add a column to the file, or name one with --inputs."
+                "Add a column to the file, or ask for more of them (`columns`, on the command line --inputs)."
             )
         y = self.values[:, j]
         if np.ptp(y) == 0:
@@ -263,5 +263,5 @@ def _reject(cell: str, line: int, name: str) -> NoReturn:
     shown = cell if len(cell) <= 40 else cell[:37] + "..."
     raise InputError(
         f"{where} is {shown!r}; expected a number. Correct the cell, or leave the column out "
-        "(--inputs names the columns to use)."
+        "(`columns`, on the command line --inputs, names those to read)."
     )

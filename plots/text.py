@@ -73,7 +73,8 @@ def tidy(latex: str) -> str:
 
     text = _TOKEN.sub(upright, latex)
     # A name with spaces needs brackets before it can have an exponent; fractions in exponents stand on one line.
-    text = re.sub(r"(\\mathrm\{[^{}]*\\ [^{}]*\})(?=\^)", r"\\left(\1\\right)", text)
+    inside = r"(?:[^{}]|\{[^{}]*\})*"
+    text = re.sub(rf"(\\mathrm\{{{inside}\\ {inside}\}})(?=\^)", r"\\left(\1\\right)", text)
     text = re.sub(r"\^\{(-?) ?\\frac\{(\d+)\}\{(\d+)\}\}", r"^{\1\2/\3}", text)
     text = re.sub(r"(?<=[\w})]) (?=\\mathrm)", r"\\,", text)
     text = re.sub(r"(\\mathrm\{[^{}]*\}(?:_\{[^{}]*\})?) (?=[\w({])", r"\1\\,", text)

@@ -177,14 +177,14 @@ def latex_name(symbol: str, name: str) -> str:
     Examples
     --------
     >>> latex_name("beta_", "beta"), latex_name("mass_kg", "mass [kg]"), latex_name("g_m_s_2", "g [m/s^2]")
-    ('\\\\beta', '\\\\mathrm{mass\\\\ [kg]}', '\\\\mathrm{g\\\\ [m/s^{2}]}')
+    ('\\\\beta', '\\\\mathrm{mass\\\\ [kg]}', '\\\\mathrm{g\\\\ [m/s^2]}')
     """
     if re.fullmatch(r"\w+", name):
         return str(sympy.latex(Symbol(symbol.strip("_"))))
     pieces = re.split(r"(?<=\w)\^(-?\d+)(?!\d|\^)", name)  # text and exponents of units, by turns
     for index, piece in enumerate(pieces):
         plain = re.sub(r"([_%#$&{}])", r"\\\1", re.sub(r"[\\^~]", " ", piece))
-        pieces[index] = f"^{{{piece}}}" if index % 2 else plain
+        pieces[index] = (f"^{piece}" if len(piece) == 1 else f"^{{{piece}}}") if index % 2 else plain
     return r"\mathrm{" + "".join(pieces).strip().replace(" ", r"\ ") + "}"
 
 
