@@ -19,6 +19,7 @@ from .discovery import Discovery, FrontPoint, pareto_front
 from .edges import search_set
 from .formula import Formula
 from .joint import Candidate, joint_candidates
+from .law_network import law_network
 from .names import safe_symbols
 from .noise import EQUAL, NoiseModel, noise_models
 from .problem import Problem, split, table
@@ -39,6 +40,7 @@ _MOST_EDGES = 12  # beyond this no formula of the whole network is readable
 _FINISHED = 6  # candidates of a shape that are finished and judged at the most
 _BEHIND = 8.0  # nats by which a candidate may be behind the first and still become the shortest
 _SLACK = 3.0  # nats
+_RIVAL = 3.0  # nats within which a formula is no clear second (odds of 20 to 1)
 _HOPELESS = 2.0  # times the error of the best network
 
 
@@ -174,7 +176,9 @@ class _Search:
     def grow(self, shape: Shape) -> Trained | None:
         trained = train(shape, self.sample, self.generator, self.expired)
         if trained is None:
-            self.notes.append(f"{shape.name}: not tried, {self.sample.n_rows} rows cannot bear its constants")
+            self.notes.append(
+                f"{shape.name}: not tried, {self.sample.n_distinct} different rows cannot bear its constants"
+            )
             return None
         if len(self.sample.t) >= 40:
             trained = trim(trained, self.sample, share=1.0 if shape.name == "general" else 0.5, expired=self.expired)
@@ -218,6 +222,8 @@ class _Search:
                     time_limit=min(5.0, max(0.5, self.left())),
                 )
                 self.record(formula, trained, candidate, noise)
+                if self.exact():
+                    break
             if self.exact() or self.expired():
                 break
 
@@ -319,22 +325,34 @@ class _Search:
                 **common,
             )
         formula = self.on_all_rows(best.point.formula, best.noise)
+        network = self.network(best.trained)
+        law = law_network(network, best.candidate, formula, X)
         chosen = replace(best.point, formula=formula, complexity=formula.complexity)
         others = [entry.point for entry in self.entries if entry is not best]
         common["front"] = pareto_front([*others, chosen], keep=chosen)
         reference = y[self.held] - y[~self.held].mean() if self.held is not None else y - y.mean()
+        rivals = {
+            entry.point.formula.text(): entry.length - best.length
+            for entry in sorted(accepted, key=lambda entry: -entry.length)
+            if entry.length < best.length + _RIVAL and entry.point.formula.text() != best.point.formula.text()
+        }
+        for text, behind in sorted(rivals.items(), key=lambda item: item[1]):
+            self.notes.append(
+                f"{problem.target_name} = {text} is supported almost as well ({behind:.1f} nats behind): "
+                "more rows would tell them apart"
+            )
         self.notes.append(f"constants of the formula fitted to all rows, with {best.noise.name}")
         return Discovery(
             status="found",
             message=f"a formula of the shape y = {best.trained.shape.template} is supported",
             reasons=best.judgement.reasons,
             formula=formula,
-            network=self.network(best.trained),
+            network=law or network,
             r2=1 - float(np.sum(best.held_residuals**2) / np.sum(reference**2)),
             rmse=best.point.rmse,
             notes=tuple(self.notes),
             seconds=time.monotonic() - self.start,
-            edge_primitives=best.candidate.edges,
+            edge_primitives={} if law else best.candidate.edges,
             **common,
         )
 

@@ -58,9 +58,11 @@ class Discovery:
     front : tuple of FrontPoint
         Formulas no other beats in both length and error, shortest first; the chosen one is always among them.
     network : KAN or None
-        The network (float64, in the units of the data) whose curves the formula was read from, or the best one.
+        float64, in the units of the data. Where a formula was found: its shape, every edge fixed to the primitive it
+        was recognised as, computing what the formula computes (or the splines it was read from, where the two do not
+        agree). Where none was found: the network that predicts held-out rows best.
     edge_primitives : mapping (layer, i, j) -> name
-        The primitive each edge of ``network`` was recognised as.
+        The primitive each edge of ``network`` was recognised as, where it is still a spline.
     r2, rmse : float
         Of the formula, or of the network where there is none; on rows held out of the fit.
     held_out : str
@@ -110,6 +112,8 @@ def pareto_front(points: list[FrontPoint], keep: FrontPoint | None = None) -> tu
     """The points that no other beats in both complexity and error, shortest first; ``keep`` in any case."""
     front: list[FrontPoint] = []
     best = np.inf
+    if keep is not None:
+        points = [point for point in points if point is keep or point.formula.text() != keep.formula.text()]
     for point in sorted(points, key=lambda p: (p.complexity, p.rmse)):
         if point is keep or (np.isfinite(point.rmse) and point.rmse < best):
             front.append(point)

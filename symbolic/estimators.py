@@ -26,8 +26,8 @@ __all__ = ["FormulaRegressor"]
 class FormulaRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Regression by a law: `kanlib.symbolic.discover` with the interface of scikit-learn.
 
-    Predictions come from the formula where one was found, and from the network where none is supported by the data;
-    ``predicts_with_`` says which.
+    Predictions come from the formula where one was found. Where the data support none they come from the network if it
+    predicts held-out rows better than the mean of y, else from the mean; ``predicts_with_`` says which.
 
     Parameters
     ----------
@@ -117,16 +117,20 @@ class FormulaRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         if self.formula_ is not None:
             self.predicts_with_ = "formula"
         else:
-            self.predicts_with_ = "mean" if self.network_ is None else "network"
+            # A network that unseen rows refute would do harm where the mean does none.
+            useful = self.network_ is not None and self.discovery_.r2 > 0
+            self.predicts_with_ = "network" if useful else "mean"
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Values of the formula, or of the network where there is no formula (see ``predicts_with_``).
+        """Values of the formula; of the network, or the mean, where there is none (see ``predicts_with_``).
 
         Rows outside the formula's domain are predicted by the network, with a `DataWarning`.
         """
         check_is_fitted(self)
         table = validate_data(self, X, dtype=np.float64, reset=False)
+        if self.predicts_with_ == "mean":
+            return np.full(len(table), self.mean_)
         if self.formula_ is None:
             return self._by_network(table)
         values = self.formula_.predict(table)

@@ -50,6 +50,11 @@ class Sample:
         return self.X.shape[0]
 
     @property
+    def n_distinct(self) -> int:
+        """Rows with different inputs: replicates tell about the noise, not about the curve."""
+        return int(torch.unique(self.X, dim=0).shape[0])
+
+    @property
     def n_inputs(self) -> int:
         return self.X.shape[1]
 
@@ -107,7 +112,7 @@ def train(
     shape: Shape, sample: Sample, rng: torch.Generator, expired: Callable[[], bool] = lambda: False
 ) -> Trained | None:
     """Train ``shape`` coarse from each start, then the best start fine; None where the rows cannot bear it."""
-    coarse, fine = (_grid_size(shape, sample.n_rows, cap) for cap in (8, 24))
+    coarse, fine = (_grid_size(shape, sample.n_distinct, cap) for cap in (8, 24))
     if coarse == 0:
         return None
     best: tuple[float, KAN] | None = None
@@ -147,9 +152,9 @@ def _judged(shape: Shape, model: KAN, sample: Sample, size: int) -> Trained:
     return Trained(shape, model, size, train_error, held_error(model, sample))
 
 
-def _grid_size(shape: Shape, n_rows: int, cap: int) -> int:
+def _grid_size(shape: Shape, n_distinct: int, cap: int) -> int:
     """The finest grid, up to ``cap`` cells, at which every constant still has enough rows; 0 if none has."""
-    affordable = n_rows / shape.rows_per_constant / shape.n_edges - 3
+    affordable = n_distinct / shape.rows_per_constant / shape.n_edges - 3
     return max(0, min(cap, math.floor(affordable)))
 
 

@@ -13,12 +13,12 @@ from kanlib.network import KAN
 
 from .shapes import Sample, Trained, held_error
 
-__all__ = ["edge_effects", "in_units_of_y", "trim"]
+__all__ = ["cut_edges", "edge_effects", "in_units_of_y", "trim"]
 
 
 @torch.no_grad()
 def edge_effects(model: KAN, X: torch.Tensor, output: int = 0) -> list[tuple[float, int, int, int]]:
-    """(effect, layer, i, j) of every live spline edge, weakest first.
+    """(effect, layer, i, j) of every edge that is not masked, weakest first.
 
     The effect is the root mean square of what the edge's variation does to the output: its deviation from its own
     mean times the output's sensitivity to the node it ends in. A constant added to the edge does not change it.
@@ -30,8 +30,7 @@ def edge_effects(model: KAN, X: torch.Tensor, output: int = 0) -> list[tuple[flo
         values = p.layer.edges(passed.inputs[depth])
         varying = (values - values.mean(dim=0)) * sensitivity[output][:, :, None]
         sizes = varying.square().mean(dim=0).sqrt()
-        pairs = zip(p.out_index.tolist(), p.in_index.tolist(), strict=True)
-        found += [(float(sizes[j, i]), depth, i, j) for j, i in pairs]
+        found += [(float(sizes[j, i]), depth, i, j) for j, i in p.layer.mask.nonzero().tolist()]
     return sorted(found)
 
 
@@ -57,14 +56,19 @@ def trim(trained: Trained, sample: Sample, *, share: float, expired: Callable[[]
     return best
 
 
+@torch.no_grad()
+def cut_edges(model: KAN, edges: list[tuple[float, int, int, int]], X: torch.Tensor) -> None:
+    """Mask edges (effect, layer, i, j) in place; what each is on average goes to its node's bias."""
+    inputs = model.activations(X)
+    means = [layer.edges(x).mean(dim=0) for layer, x in zip(model.layers, inputs, strict=False)]
+    for _, depth, i, j in edges:
+        model.layers[depth].bias[j] += means[depth][j, i]
+        model.layers[depth].mask_edge(i, j)
+
+
 def _without(trained: Trained, edges: list[tuple[float, int, int, int]], sample: Sample) -> Trained:
     model = copy.deepcopy(trained.model)
-    with torch.no_grad():
-        inputs = model.activations(sample.X)
-        means = [layer.edges(x).mean(dim=0) for layer, x in zip(model.layers, inputs, strict=False)]
-        for _, depth, i, j in edges:
-            model.layers[depth].bias[j] += means[depth][j, i]
-            model.layers[depth].mask_edge(i, j)
+    cut_edges(model, edges, sample.X)
     result = gauss_newton(model, sample.X, sample.t, roughness=1e-10, max_steps=30, tolerance=1e-3)
     return Trained(trained.shape, model, trained.grid_size, result.loss**0.5, held_error(model, sample))
 
