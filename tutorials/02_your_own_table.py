@@ -256,8 +256,7 @@ assert folds["test_score"].min() > 0.95
 # nearly the same constants, it is in the data and not in the accident of the rows. (The same hyperbola may be written
 # in two ways, as $V s/(K + s)$ or as $V - c/(K + s)$.) Where a fold finds no law, the network predicts, and
 # `predicts_with_` says so.
-
-# %% [markdown]
+#
 # ## Beyond the table
 #
 # Inside the range of the data any good fit will do. The difference shows outside. Spheres of 60 to 90 µm are larger
