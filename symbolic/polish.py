@@ -63,16 +63,18 @@ def polish(
     if len(table) > 2 * _MANY:
         formula = _from_fewer_rows(formula, table, target, weight, time_limit)
     best = drop_constants(formula, table, target, weight, deadline=end)
+    # Forms are compared with their exact constants recognised: cos(x + 1/2) is shorter than sin(x + 2.0708).
+    best = snap(best, table, target, weight, deadline=end)
     length = formula_length(best, table, target, weight)
     for expr in _forms(best, end):
         structure, values = parametrize(expr, formula.symbols)
         structure, values = reduce_parameters(structure, values, formula.symbols, table)
         form = replace(formula, structure=structure, values=values, covariance=None)
         form = drop_constants(form, table, target, weight, deadline=end)
+        form = snap(form, table, target, weight, deadline=end)
         other = formula_length(form, table, target, weight)
         if other < length - 1e-9:
             best, length = form, other
-    best = snap(best, table, target, weight, deadline=end)
     left = end - time.monotonic()
     shorter = simplify_formula(best.expr, formula.symbols, table, time_limit=max(0.0, min(2.0, left)))
     structure, values = parametrize(shorter, formula.symbols, exact=True)
