@@ -9,7 +9,9 @@ and the remaining problem in theta is far better behaved than the joint one. Its
 form, -P (dA c), with P the projector off the columns of A.
 
 The last layer's grid follows the values it receives, so a step can never push a hidden value off the grid, and
-the scale and offset of a hidden node, which the output does not determine, play no part.
+the scale and offset of a hidden node, which the output does not determine, play no part. With a margin it reaches
+somewhat further than these values: rows to come will exceed them now and then. Cells without data continue the
+polynomial of their neighbours (a faint penalty on differences of order degree + 1).
 
 Sources: Golub & Pereyra, SIAM J. Numer. Anal. 10 (1973) 413; Kaufman, BIT 15 (1975) 49; damping by gain ratio
 after Nielsen, IMM-REP-1999-05.
@@ -26,8 +28,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from .jacobian import LayerPlan, Trace, jacobian, plan, trace
-from .splines import roughness_matrix
+from .jacobian import Trace, jacobian, plan, trace
+from .quadratic import difference_rows, penalty_root, stretch_grid
 
 if TYPE_CHECKING:
     from .layer import KANLayer
@@ -71,6 +73,7 @@ class _State:
     residual: Tensor  # (n_outputs, batch), weighted
     penalty_residual: Tensor
     basis: list[Tensor] = field(default_factory=list)  # one orthonormal basis of A per output (variable projection)
+    rows: list[Tensor] = field(default_factory=list)  # of the penalties
 
 
 def gauss_newton(
@@ -84,6 +87,7 @@ def gauss_newton(
     max_steps: int = 100,
     tolerance: float = 1e-9,
     damping: float = 1e-2,
+    margin: float = 0.0,
     callback: Callable[[int, float], bool | None] | None = None,
 ) -> SolverResult:
     """Fit all constants of ``model`` to ``y`` by damped Gauss-Newton steps, in place.
@@ -107,6 +111,8 @@ def gauss_newton(
         The search ends when three accepted steps in a row each lower the objective by less than this fraction.
     damping : float
         Initial Levenberg damping, relative to the scaled normal matrix.
+    margin : float
+        How far the last layer's grid reaches beyond the values of the hidden nodes, as a fraction of their range.
     callback : callable, optional
         Called with (step, loss); a true return value ends the search.
 
@@ -120,19 +126,29 @@ def gauss_newton(
     >>> import torch
     >>> from kanlib import KAN
     >>> from kanlib.gauss_newton import gauss_newton
+    >>> from kanlib.warm_start import additive_start
     >>> rng = torch.Generator().manual_seed(0)
     >>> X = 2 * torch.rand(300, 2, generator=rng, dtype=torch.float64) - 1
     >>> y = torch.exp(torch.sin(torch.pi * X[:, 0]) + X[:, 1] ** 2)
     >>> model = KAN([2, 1, 1], grid_size=8, base=None, generator=rng, dtype=torch.float64)
+    >>> taken = additive_start(model, X, y)  # far from it the search may end in a local minimum
     >>> gauss_newton(model, X, y).loss < 1e-4
     True
     """
-    return _Solver(model, X, y, sample_weight, roughness, ridge).run(max_steps, tolerance, damping, callback)
+    solver = _Solver(model, X, y, sample_weight, roughness, ridge, margin)
+    return solver.run(max_steps, tolerance, damping, callback)
 
 
 class _Solver:
     def __init__(
-        self, model: KAN, X: Tensor, y: Tensor, weight: Tensor | None, roughness: float, ridge: float
+        self,
+        model: KAN,
+        X: Tensor,
+        y: Tensor,
+        weight: Tensor | None,
+        roughness: float,
+        ridge: float,
+        margin: float,
     ) -> None:
         self.model, self.X, self.roughness, self.ridge = model, X, roughness, ridge
         self.y = (y[:, None] if y.ndim == 1 else y).T  # (n_outputs, n)
@@ -142,9 +158,14 @@ class _Solver:
         self.plans = plan(model)
         self.projects = not model.widths[-1].products
         self.first_features = model.layers[0].features(X[:, model.input_index])
-        self.penalties = [_penalty_root(p, roughness) for p in self.plans]
+        self.penalties = [penalty_root(p, roughness) for p in self.plans]
         last = self.plans[-1]
         self.inner_last = ~last.linear if self.projects else torch.ones_like(last.linear)
+        self.margin = margin if len(self.plans) > 1 else 0.0  # one layer: plain least squares
+        self.differences = [difference_rows(p)[: None if self.margin else 0] for p in self.plans]
+        self.rows = [
+            torch.cat([root, _FIRST * rows]) for root, rows in zip(self.penalties, self.differences, strict=True)
+        ]
 
     def run(
         self,
@@ -170,6 +191,8 @@ class _Solver:
         if n_free == 0:
             status = "converged"
         while n_free and step < max_steps:
+            if self.margin:
+                self.stiffen(state)
             normal, gradient, scale = self.normal_equations(state)
             accepted = False
             while step < max_steps and not accepted:
@@ -215,12 +238,12 @@ class _Solver:
         if self.projects:
             constants = [*constants[:-1], self.plans[-1].pack()]
         residual = (self.y - passed.output.T) * self.root
-        penalty_residual = -torch.cat([root @ c for root, c in zip(self.penalties, constants, strict=True)])
+        penalty_residual = self.penalty_residual(constants)
         loss = float(residual.square().sum()) / residual.shape[0]
         objective = float(residual.square().sum() + penalty_residual.square().sum())
         if not math.isfinite(objective):
             return None
-        return _State(constants, passed, objective, loss, residual, penalty_residual, basis)
+        return _State(constants, passed, objective, loss, residual, penalty_residual, basis, self.rows)
 
     def solve_last(self, basis: list[Tensor], layer: KANLayer, value: Tensor) -> Tensor:
         """Least squares for the linear constants of the last layer, one problem per output.
@@ -232,7 +255,7 @@ class _Solver:
         p = self.plans[-1]
         features = self.first_features
         if len(self.plans) > 1:
-            _stretch_grid(layer.grid, value)
+            stretch_grid(layer.grid, value, self.margin)
             features = layer.features(value)
         columns = p.columns(value, features) * self.root[:, None]
         if not bool(torch.isfinite(columns).all()):
@@ -241,7 +264,7 @@ class _Solver:
         solved = p.pack()
         for m in range(self.y.shape[0]):
             chosen = ((p.owner == m) & p.linear).nonzero()[:, 0]
-            matrix = torch.cat([columns[:, chosen], self.penalties[-1][:, chosen]])
+            matrix = torch.cat([columns[:, chosen], self.rows[-1][:, chosen]])
             norms = matrix.norm(dim=0).clamp_min(1e-150)
             ridge = math.sqrt(self.ridge) * torch.eye(chosen.numel(), dtype=matrix.dtype, device=matrix.device)
             q, r = torch.linalg.qr(torch.cat([matrix / norms, ridge]))
@@ -264,35 +287,31 @@ class _Solver:
     def normal_equations(self, state: _State) -> tuple[Tensor, Tensor, Tensor]:
         """J^T J, J^T r and the column norms of J, with the last layer's linear part projected out."""
         blocks = jacobian(self.model, self.plans, state.passed)
-        free = torch.cat([*blocks[:-1], blocks[-1][..., self.inner_last]], dim=-1) * self.root[:, None]
-        residual = state.residual
-        if self.projects:
-            rows, n = [], residual.shape[1]
-            for m, q in enumerate(state.basis):
-                overlap = q[:n].T @ free[m]
-                rows.append(free[m] - q[:n] @ overlap)
-                rows.append(-q[n:] @ overlap)
-            # The rows below the data belong to the penalties of the solved layer, whose optimum is included.
-            zeros = [q.new_zeros(q.shape[0] - n) for q in state.basis]
-            right = torch.cat([part for m in range(len(rows) // 2) for part in (residual[m], zeros[m])])
-            matrix = torch.cat(rows)
-        else:
-            matrix, right = free.flatten(0, 1), residual.flatten()
+        last = [blocks[-1][..., self.inner_last]] if bool(self.inner_last.any()) else []
+        free = torch.cat([*blocks[:-1], *last], dim=-1).mul_(self.root[:, None])
         penalty = self.penalty_matrix()
-        matrix = torch.cat([matrix, penalty])
-        right = torch.cat([right, state.penalty_residual[: penalty.shape[0]]])
-        scale = matrix.norm(dim=0)
+        normal = penalty.T @ penalty
+        gradient = penalty.T @ state.penalty_residual[: penalty.shape[0]]
+        for m, (columns, residual) in enumerate(zip(free, state.residual, strict=True)):
+            if self.projects:
+                q, n = state.basis[m], len(residual)
+                overlap = q[:n].T @ columns
+                columns.addmm_(q[:n], overlap, alpha=-1)
+                # The rows below the data belong to the penalties of the solved layer, whose optimum is included.
+                below = q[n:] @ overlap
+                normal.addmm_(below.T, below)
+            normal.addmm_(columns.T, columns)
+            gradient.addmv_(columns.T, residual)
+        scale = normal.diagonal().clamp_min(0).sqrt()
         scale = scale.clamp_min(1e-8 * float(scale.max().clamp_min(1e-150)))
-        return matrix.T @ matrix, matrix.T @ right, scale
+        return normal, gradient, scale
 
     def penalty_matrix(self) -> Tensor:
         """The penalty rows of the constants that are stepped (the solved ones carry theirs in the projection)."""
-        roots = self.penalties if not self.projects else self.penalties[:-1]
-        n_last = int(self.inner_last.sum())
-        if self.projects:
-            stepped = torch.block_diag(*roots) if roots else self.root.new_zeros(0, 0)
-            return torch.cat([stepped, stepped.new_zeros(stepped.shape[0], n_last)], dim=1)
-        return torch.block_diag(*roots)
+        if not self.projects:
+            return torch.block_diag(*self.rows)
+        stepped = torch.block_diag(*self.rows[:-1]) if len(self.rows) > 1 else self.root.new_zeros(0, 0)
+        return torch.nn.functional.pad(stepped, (0, int(self.inner_last.sum())))
 
     def moved(self, state: _State, move: Tensor) -> list[Tensor]:
         constants, start = [], 0
@@ -303,14 +322,37 @@ class _Solver:
         last[self.inner_last] += move[start:]
         return [*constants, last]
 
+    def stiffen(self, state: _State) -> None:
+        """Weigh the differences by the misfit, and the state's objective with them.
+
+        An empirical prior: both are taken for normal with the variances they have now, so that one difference of usual
+        size counts as much as one residual. The fit hardly feels that; a cell without data is theirs alone.
+        """
+        loss = float(state.residual.square().sum()) / state.residual.numel()
+        self.rows = list(self.penalties)
+        for depth, (rows, values) in enumerate(zip(self.differences, state.constants, strict=True)):
+            if len(rows):
+                size = float((rows @ values).square().mean())
+                weight = math.sqrt(loss / max(size, 1e-300))
+                weight = min(max(weight, _LIGHTEST), _HEAVIEST)
+                self.rows[depth] = torch.cat([self.penalties[depth], weight * rows])
+        state.rows = self.rows
+        state.penalty_residual = self.penalty_residual(state.constants)
+        state.objective = float(state.residual.square().sum() + state.penalty_residual.square().sum())
+
+    def penalty_residual(self, constants: list[Tensor]) -> Tensor:
+        return -torch.cat([rows @ values for rows, values in zip(self.rows, constants, strict=True)])
+
     def restore(self, state: _State) -> None:
+        self.rows = state.rows
         self.evaluate(state.constants)
 
     def normalised(self, state: _State) -> _State:
         """Give the factors and sums that enter a solved spline layer unit size, which its output ignores."""
         if not self.projects or len(self.plans) < 2 or self.plans[-1].fixed or self.plans[-2].fixed:
             return state
-        size = state.passed.subnodes[-2].std(dim=0).clamp_min(1e-12)
+        size = state.passed.subnodes[-2].std(dim=0, correction=0)
+        size = torch.where(size > 1e-12, size, 1.0)  # a node that does not vary has no size
         if bool(((size > 0.3) & (size < 3.0)).all()):
             return state
         constants = list(state.constants)
@@ -319,6 +361,10 @@ class _Solver:
         if scaled is None:
             self.restore(state)
         return scaled or state
+
+
+# Bounds of the weight of a difference, and the first one: columns have at most size one.
+_LIGHTEST, _FIRST, _HEAVIEST = 1e-8, 1e-3, 1e-1
 
 
 class _NotFiniteError(ArithmeticError):
@@ -342,32 +388,3 @@ def _damped_step(normal: Tensor, gradient: Tensor, scale: Tensor, damping: float
         return None
     step = torch.cholesky_solve((gradient / scale)[:, None], factor)[:, 0] / scale
     return step if bool(torch.isfinite(step).all()) else None
-
-
-def _stretch_grid(grid: Tensor, value: Tensor) -> None:
-    """Map each row of breakpoints affinely onto the range of ``value``'s column, in place."""
-    low, high = value.amin(dim=0), value.amax(dim=0)
-    # A node that does not vary still needs a cell of some width.
-    flat = (high - low) <= 1e-12 * (1 + high.abs() + low.abs())
-    low, high = torch.where(flat, low - 1, low), torch.where(flat, high + 1, high)
-    unit = (grid - grid[:, :1]) / (grid[:, -1:] - grid[:, :1])
-    grid.copy_(low[:, None] + unit * (high - low)[:, None])
-
-
-def _penalty_root(p: LayerPlan, roughness: float) -> Tensor:
-    """R with |R c|^2 = roughness * sum over edges of int f''(u)^2 du, on the grid's unit interval."""
-    layer = p.layer
-    weights = layer.weights().detach()
-    n_edges, n_features = p.out_index.numel(), weights.shape[-1]
-    if roughness <= 0 or n_edges == 0 or layer.degree < 2:
-        return weights.new_zeros(0, p.n_constants)
-    unit = (layer.grid - layer.grid[:, :1]) / (layer.grid[:, -1:] - layer.grid[:, :1])
-    energy = roughness_matrix(unit, layer.degree, uniform=layer.knots == "uniform")
-    values, vectors = torch.linalg.eigh(energy)
-    roots = math.sqrt(roughness) * values.clamp_min(0).sqrt()[:, :, None] * vectors.transpose(1, 2)
-    n_basis = roots.shape[-1]
-    result = weights.new_zeros(n_edges * n_basis, p.n_constants)
-    for e, i in enumerate(p.in_index.tolist()):
-        start = e * n_features + n_features - n_basis  # the base function, if any, comes first
-        result[e * n_basis : (e + 1) * n_basis, start : start + n_basis] = roots[i]
-    return result
