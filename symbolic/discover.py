@@ -13,6 +13,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from kanlib.progress import progress_bar
+from kanlib.threads import one_thread
 
 from .description import structure_cost
 from .discovery import Discovery, FrontPoint, pareto_front
@@ -95,9 +96,9 @@ def discover(
     ('found', 'a*exp(-t)')
     """
     search = _Search(table(X, y, names, target_name), seed, time_limit, search_set(primitives), progress)
-    with search.bar:
+    with one_thread(), search.bar:
         search.run()
-    return search.result()
+        return search.result()
 
 
 @dataclass(frozen=True)
