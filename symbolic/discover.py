@@ -37,6 +37,7 @@ Array = NDArray[np.float64]
 
 _CLEAR = 1e-3  # held-out error relative to y at which a shape is looked at before larger ones are tried
 _COMPARABLE = 1.25  # shapes within this factor of the best held-out error are looked at
+_POOR = 0.1  # error relative to y above which a shape is not worth a look
 _MOST_EDGES = 12  # beyond this no formula of the whole network is readable
 _FINISHED = 6  # candidates of a shape that are finished and judged at the most
 _BEHIND = 8.0  # nats by which a candidate may be behind the first and still become the shortest
@@ -95,7 +96,9 @@ def discover(
     >>> found.status, str(found.formula)
     ('found', 'a*exp(-t)')
     """
-    search = _Search(table(X, y, names, target_name), seed, time_limit, search_set(primitives), progress)
+    if not isinstance(seed, Integral) or not 0 <= seed < 2**63:
+        raise InputError(f"seed is {seed!r}; expected a whole number from 0 to 2^63 - 1.")
+    search = _Search(table(X, y, names, target_name), int(seed), time_limit, search_set(primitives), progress)
     with one_thread(), search.bar:
         search.run()
         return search.result()
@@ -168,8 +171,14 @@ class _Search:
         # From the fewest edges up. Once a formula has passed (so that no network does better), larger networks have
         # nothing to add but another way to write the same.
         most = _MOST_EDGES
-        for trained in sorted(self.trained, key=lambda t: t.n_edges):
-            if trained.held_error <= _COMPARABLE * floor and trained.n_edges <= most and not self.expired():
+        by_size = sorted(self.trained, key=lambda t: t.n_edges)
+        likely = [t for t in by_size if t.held_error <= _COMPARABLE * floor]
+        # The best network's own edges may be no primitives, where another shape's are: exp(a + b) is a product too.
+        others = [t for t in by_size if _COMPARABLE * floor < t.held_error < _POOR]
+        for trained in [*likely, *others]:
+            if trained in others and self.accepted():
+                break
+            if trained.n_edges <= most and not self.expired():
                 self.look_at(trained)
                 if self.accepted():
                     most = min(most, trained.n_edges)
@@ -289,6 +298,12 @@ class _Search:
         points = [entry.point for entry in self.entries]
         return any(point.accepted and point.rmse <= EXACT * self.problem.spread for point in points)
 
+    def network_rmse(self, trained: Trained) -> float:
+        """Error of a network on all held-out rows, in units of y."""
+        with torch.no_grad():
+            residuals = trained.model(self.sample.X_held)[:, 0] - self.sample.t_held
+        return float(residuals.square().mean().sqrt()) * self.sample.scale
+
     def network(self, trained: Trained) -> Any:
         """The trained network in the units of the data, reading the original columns."""
         network = in_units_of_y(trained.model, self.sample.scale, self.sample.shift)
@@ -311,7 +326,7 @@ class _Search:
         }
         if best is None:
             shown = min(self.trained, key=lambda t: t.held_error, default=None)
-            rmse = floor
+            rmse = math.nan if shown is None else self.network_rmse(shown)
             message, reasons = self.why_none()
             return Discovery(
                 status="none",

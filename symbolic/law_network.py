@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from kanlib.compact import compact
+from kanlib.errors import InputError
 from kanlib.gauss_newton import gauss_newton
 from kanlib.layer import KANLayer
 from kanlib.network import KAN
@@ -46,9 +47,14 @@ def law_network(network: KAN, candidate: Candidate, formula: Formula, X: Array) 
         gauss_newton(law, table, values, max_steps=80)
         negligible = [edge for edge in edge_effects(law, table) if edge[0] < 0.1 * _AGREES * float(values.std())]
         cut_edges(law, negligible, table)
-        for layer in law.layers:
-            _fix_gauge(layer)
-        law = compact(law)
+        for depth, layer in enumerate(law.layers):
+            _write_plainly(layer)
+            if depth + 1 < len(law.layers):
+                _pass_biases_on(layer, law.layers[depth + 1], law.widths[depth + 1].sums)
+        try:
+            law = compact(law)
+        except InputError:
+            continue  # too much was cut
         with torch.no_grad():
             error = float((law(table)[:, 0] - values).square().mean().sqrt())
         if error <= _AGREES * float(values.std()):
@@ -72,7 +78,16 @@ _DEGREES = {
 
 
 @torch.no_grad()
-def _fix_gauge(layer: KANLayer) -> None:
+def _pass_biases_on(layer: KANLayer, following: KANLayer, n_sums: int) -> None:
+    """f(a*(z + bias) + b) is f(a*z + (b + a*bias)): the biases of sum nodes move into the edges that follow."""
+    for node in range(n_sums):
+        shift = layer.bias[node].clone()
+        following.edge_constants[:, node, 1] += following.edge_constants[:, node, 0] * shift
+        layer.bias[node] = 0.0
+
+
+@torch.no_grad()
+def _write_plainly(layer: KANLayer) -> None:
     """Write fixed edges as people do: c/(x + b), not c/(a*x + b) + d; the offset goes to the node's bias."""
     for (i, j), name in layer.fixed_edges().items():
         if not bool(layer.mask[j, i]):
@@ -83,7 +98,7 @@ def _fix_gauge(layer: KANLayer) -> None:
         elif (name in _DEGREES or name == "power") and a != 0:
             c *= abs(a) ** _DEGREES.get(name, p)
             a, b = math.copysign(1.0, a), b / abs(a)
-        if name == "exp":
+        if name == "exp" and abs(b) < 20:
             b, c = 0.0, c * math.exp(b)
         if name == "identity":
             a, b, c, d = 1.0, 0.0, a * c, d + c * b

@@ -20,6 +20,7 @@ __all__ = ["Problem", "split", "table"]
 
 Array = NDArray[np.float64]
 
+_LARGEST = 1e100  # its third power does not overflow
 _FEW_ROWS = 40  # below this no rows are set aside
 _MOST_ROWS = 4000  # networks see at most so many rows; formulas see all
 
@@ -103,6 +104,13 @@ def table(X: ArrayLike | Any, y: ArrayLike, names: Sequence[str] | None, target_
     varying = tuple(int(i) for i in np.flatnonzero(np.ptp(table_X, axis=0) > 1e-14 * largest))
     if not varying:
         raise InputError("every column of X is constant; a law needs at least one input that varies.")
+    for name, column in [*((names[i], table_X[:, i]) for i in varying), (target_name, table_y)]:
+        size = float(np.abs(column).max())
+        if not 1 / _LARGEST <= size <= _LARGEST:
+            raise InputError(
+                f"the values of {name!r} go up to {size:.3g}; expected between {1 / _LARGEST:g} and {_LARGEST:g}, "
+                "whose powers are numbers still. Choose another unit for the column."
+            )
     notes = tuple(
         f"column {names[i]!r} is constant ({table_X[0, i]:.6g}) and was left aside"
         for i in range(d)

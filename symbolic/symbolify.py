@@ -14,6 +14,7 @@ from sympy import Symbol
 from kanlib.data import as_inputs, as_tensor, finite
 from kanlib.errors import FormulaError, InputError
 from kanlib.network import KAN
+from kanlib.threads import one_thread
 
 from .compose import reduce_parameters
 from .description import structure_cost
@@ -99,15 +100,16 @@ def symbolify(
         target = target[:, 0]
     if target.shape != (len(table),):
         raise InputError(f"y has shape {target.shape}; expected ({len(table)},), one value for each row of X.")
-    found = joint_candidates(
-        model,
-        table,
-        target,
-        symbols,
-        primitives=search_set(primitives),
-        output=output,
-        expired=lambda: time.monotonic() > end,
-    )
+    with one_thread():
+        found = joint_candidates(
+            model,
+            table,
+            target,
+            symbols,
+            primitives=search_set(primitives),
+            output=output,
+            expired=lambda: time.monotonic() > end,
+        )
     if not found:
         raise FormulaError(
             "no assignment of primitives to the network's edges gives a finite formula; prune the network, give it "
