@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -14,12 +15,13 @@ from .first_order import Schedule, adam, lbfgs
 from .fit_result import FitResult
 from .grids import refine
 from .losses import LossFunction, as_loss
-from .methods import Method, choose_method
+from .methods import Method, choose_method, is_small
 from .network import KAN
 from .problem import Problem
 from .regularizers import Penalties
 from .second_order import second_order
 from .split import training_rows
+from .threads import one_thread
 from .tracker import Tracker
 
 __all__ = ["FitResult", "fit"]
@@ -118,6 +120,8 @@ def fit(
     polynomials next to them: a faint penalty on differences of order degree + 1, weighed by the residuals. A grid that
     will be refined is left when steps gain less than 1e-4. :func:`kanlib.gauss_newton.gauss_newton` is the bare solver.
 
+    Small steps on the CPU (rows x constants up to 1e6) are taken by one thread: more would mostly wait for each other.
+
     Examples
     --------
     >>> import torch
@@ -152,7 +156,8 @@ def fit(
     stages = grid_stages(model, grid_schedule)
     tracker = Tracker(patience=patience, callback=callback, progress=progress, total=chosen.steps * max(1, len(stages)))
     problem = Problem(train, held_out, the_loss, penalties)
-    status, advice = _run(model, problem, chosen, stages, tracker, generator, update_grid)
+    with one_thread() if is_small(model, train, chosen) else nullcontext():
+        status, advice = _run(model, problem, chosen, stages, tracker, generator, update_grid)
     return FitResult(
         status=status,
         message=_message(chosen, advice, tracker),

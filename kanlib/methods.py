@@ -12,7 +12,7 @@ from .network import KAN
 from .problem import Loader, Rows
 from .regularizers import Penalties
 
-__all__ = ["Method", "choose_method"]
+__all__ = ["Method", "choose_method", "is_small"]
 
 # The Jacobian of a Gauss-Newton step in numbers: 160 MB in float64.
 JACOBIAN_LIMIT = 20_000_000
@@ -20,6 +20,8 @@ JACOBIAN_LIMIT = 20_000_000
 CONSTANTS_LIMIT = 2_000
 # Rows times constants of one L-BFGS evaluation: some tenths of a second on two cores.
 BATCH_LIMIT = 200_000_000
+# Rows times constants of one step that one core does in about a millisecond.
+SMALL = 1_000_000
 
 STEPS = {"gauss-newton": 100, "lbfgs": 200, "adam": 200}
 LEARNING_RATE = {"gauss-newton": 1.0, "lbfgs": 1.0, "adam": 1e-2}
@@ -85,6 +87,14 @@ def choose_method(
         _positive_int("batch_size", batch_size),
         _check_schedule("cosine" if schedule is None else schedule),
     )
+
+
+def is_small(model: KAN, train: Rows | Loader, method: Method) -> bool:
+    """Whether a step is so little work for a processor that several threads would mostly wait for each other."""
+    if isinstance(train, Loader) or model.layers[0].grid.device.type != "cpu":
+        return False
+    rows = min(len(train), method.batch_size) if method.name == "adam" else len(train)
+    return rows * _n_constants(model) <= SMALL
 
 
 def _automatic(model: KAN, train: Rows | Loader, hindrance: str, wants_adam: bool) -> tuple[str, str]:

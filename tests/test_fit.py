@@ -368,3 +368,18 @@ def test_mode_and_gradients_are_left_as_they_were() -> None:
     x, y = table(30)
     quiet(model, x.requires_grad_(), y, steps=2)
     assert not model.training and x.grad is None
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_small_steps_are_taken_by_one_thread_and_the_threads_come_back(method: str) -> None:
+    before, seen = torch.get_num_threads(), []
+    torch.set_num_threads(2)
+    try:
+        quiet(network(), *table(), method=method, steps=2, callback=lambda _: seen.append(torch.get_num_threads()))
+        assert set(seen) == {1}
+        assert torch.get_num_threads() == 2
+        big = network((2, 40, 1), grid_size=100)
+        quiet(big, *table(200), method="lbfgs", steps=1, callback=lambda _: seen.append(torch.get_num_threads()))
+        assert seen[-1] == 2
+    finally:
+        torch.set_num_threads(before)
