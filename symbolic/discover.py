@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from kanlib.errors import InputError
+from kanlib.errors import FormulaError, InputError
 from kanlib.progress import progress_bar
 from kanlib.threads import one_thread
 
@@ -223,16 +223,13 @@ class _Search:
                     self.record(raw, trained, candidate, EQUAL)
                 continue
             for noise in self.noise_models:
-                formula = finish(
-                    candidate,
-                    X,
-                    y,
-                    self.symbols,
-                    problem.names,
-                    problem.target_name,
-                    noise=noise,
-                    time_limit=min(5.0, max(0.5, self.left())),
-                )
+                seconds = min(5.0, max(0.5, self.left()))
+                try:
+                    formula = finish(
+                        candidate, X, y, self.symbols, problem.names, problem.target_name, noise, time_limit=seconds
+                    )
+                except FormulaError:
+                    continue  # it left the real numbers on the way: no candidate after all
                 self.record(formula, trained, candidate, noise)
                 if self.exact():
                     break
@@ -346,13 +343,13 @@ class _Search:
         network = self.network(best.trained)
         law = law_network(network, best.candidate, formula, X)
         chosen = replace(best.point, formula=formula, complexity=formula.complexity)
-        others = [entry.point for entry in self.entries if entry is not best]
+        others = [entry.point for entry in self.entries if entry.point.formula.form != formula.form]
         common["front"] = pareto_front([*others, chosen], keep=chosen)
         reference = y[self.held] - y[~self.held].mean() if self.held is not None else y - y.mean()
         rivals = {
             entry.point.formula.text(): entry.length - best.length
             for entry in sorted(accepted, key=lambda entry: -entry.length)
-            if entry.length < best.length + _RIVAL and entry.point.formula.text() != best.point.formula.text()
+            if entry.length < best.length + _RIVAL and entry.point.formula.form != best.point.formula.form
         }
         for text, behind in sorted(rivals.items(), key=lambda item: item[1]):
             self.notes.append(

@@ -112,8 +112,6 @@ def pareto_front(points: list[FrontPoint], keep: FrontPoint | None = None) -> tu
     """The points that no other beats in both complexity and error, shortest first; ``keep`` in any case."""
     front: list[FrontPoint] = []
     best = np.inf
-    if keep is not None:
-        points = [point for point in points if point is keep or point.formula.text() != keep.formula.text()]
     for point in sorted(points, key=lambda p: (p.complexity, p.rmse)):
         if point is keep or (np.isfinite(point.rmse) and point.rmse < best):
             front.append(point)

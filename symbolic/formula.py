@@ -255,7 +255,7 @@ class Formula:
         lines = [f"{self.target} = {self.text()}"]
         constants = [constant for constant in self.constants if constant.exact is None]
         if constants:
-            lines.append(f"{' ' * len(self.target)} = {print_text(self._with_exact_numbers())}")
+            lines.append(f"{' ' * len(self.target)} = {print_text(self.form)}")
             width = max(len(constant.symbol) for constant in constants)
             lines += [
                 f"  {constant.symbol:<{width}} = {format_value(constant.value, constant.standard_error)}"
@@ -267,7 +267,8 @@ class Formula:
         lines += [f"{symbol} is column {name!r}" for symbol, name in self.symbols_map.items() if symbol in read]
         return "\n".join(lines)
 
-    def _with_exact_numbers(self) -> Expr:
+    @property
+    def form(self) -> Expr:
         """The structure with the exact constants in and the fitted ones as symbols."""
         return self.structure.xreplace({s: v for s, v in self.values.items() if not isinstance(v, float)})
 

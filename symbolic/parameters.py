@@ -163,7 +163,7 @@ def _fix_one(
         smaller = structure.xreplace({symbol: Integer(value)})
         # a constant may vanish together with the fixed one
         rest = {s: v for s, v in values.items() if s != symbol and s in smaller.free_symbols}
-        if smaller.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo):
+        if smaller.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo, sympy.I):
             continue
         fit = refit(smaller, tuple(rest), symbols, X, target, list(rest.values()))
         if np.isfinite(fit.rss) and fit.rmse <= limit:

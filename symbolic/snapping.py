@@ -99,11 +99,12 @@ class _Fit:
         values.update(zip(self.free, map(float, self.result.values), strict=True))
         values[symbol] = exact
         structure = self.formula.structure.xreplace({symbol: exact}) if exact in (0, 1, -1) else self.formula.structure
-        if structure.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo):
-            return None
         values = {s: v for s, v in values.items() if s in structure.free_symbols}
         free = [s for s, v in values.items() if isinstance(v, float)]
         numbers = structure.xreplace({s: v for s, v in values.items() if not isinstance(v, float)})
+        # sqrt(c) with c = -1, 1/c with c = 0
+        if numbers.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo, sympy.I):
+            return None
         start = [values[s] for s in free]
         fit = refit(
             numbers,

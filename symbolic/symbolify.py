@@ -126,8 +126,8 @@ def finish(
     symbols: tuple[Symbol, ...],
     names: Sequence[str],
     target_name: str,
-    *,
     noise: NoiseModel = EQUAL,
+    *,
     time_limit: float = 5.0,
 ) -> Formula:
     """Refit a candidate on all rows, cut and recognise its constants, and write it in its shortest form."""

@@ -155,6 +155,8 @@ BAD = {
     "one row": (GOOD[:1], GOOD[:1, 0], InputError, "1 row"),
     "one-dimensional X": (GOOD[:, 0], GOOD[:, 1], InputError, "reshape"),
     "no columns": (GOOD[:, :0], GOOD[:, 1], InputError, "no columns"),
+    "huge numbers": (1e300 * GOOD, GOOD[:, 0], InputError, "another unit"),
+    "tiny y": (GOOD, 1e-300 * GOOD[:, 0], InputError, "another unit"),
     "lengths": (GOOD, GOOD[:-1, 0], InputError, "one number for each row"),
     "two targets": (GOOD, GOOD, InputError, "one number for each row"),
     "strings": (GOOD.astype(str), GOOD[:, 0], InputTypeError, "real numbers"),
@@ -185,3 +187,12 @@ def test_integers_and_float32_are_fine() -> None:
         assert str(discover(X, 3 * X[:, 0] ** 2).formula) == "3*x1**2"
     found = discover(GOOD.astype(np.float32), (GOOD[:, 0] * 2).astype(np.float32))
     assert found.formula is not None
+
+
+def test_constants_may_not_become_imaginary_on_the_way() -> None:
+    rng = np.random.default_rng(7)
+    X = rng.uniform(0.1, 2, (150, 3))
+    y = 2 * np.pi * np.sqrt(X[:, 0] / 9.81) * (1 + 0.003 * rng.normal(size=150))
+    found = discover(X, y, seed=1)
+    assert found.formula is not None
+    assert str(found.formula.expr.subs(found.formula.constants[0].value, 1)).endswith("sqrt(x1)")
