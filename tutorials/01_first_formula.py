@@ -129,8 +129,10 @@ assert 0.04 < noise < 0.06
 assert found.r2 > 0.99
 
 # %% [markdown]
-# The formula was read off a small network. Each edge carries a curve, the nodes add. On the left the two inputs each
-# go through a curve of their own, a sine and a parabola; their sum goes through a third, the exponential.
+# The formula was read off a small network. Each edge carries a curve, the node in the middle adds. On the left the two
+# inputs each go through a curve of their own, a sine and a parabola; their sum goes through a third, the exponential.
+# How large the sum is drawn is a matter of taste (twice the inner curves and half the outer argument are the same
+# law); in the formula this factor has gone.
 
 # %%
 _ = plot_network(found, X)
@@ -141,8 +143,10 @@ _ = plot_network(found, X)
 plot_edges(found, X)
 
 # %% [markdown]
-# The search looks at other formulas too. The **front** holds those that no other beats in both length and error. A
-# longer formula that hardly lowers the error is not worth its length.
+# The search looks at other formulas too. The **front** holds the best of them by length and by error on rows they have
+# not seen, the chosen one in orange; a formula may be there twice, with constants fitted for errors of equal size and
+# for errors that grow with y. The dashed line is the error of the best network. A longer formula that hardly lowers
+# the error is not worth its length.
 
 # %%
 for point in found.front:

@@ -119,7 +119,8 @@ for reason in found.reasons:
 
 # %% [markdown]
 # The formula reads two of the three columns. The temperature of the room is not in it, and the picture says so as
-# well.
+# well. (Where it adds logarithms and the formula multiplies, both say the same: the exponential of a sum of logarithms
+# is a product.)
 
 # %%
 assert found.status == "found"
