@@ -57,7 +57,9 @@ def test_all_contestants_have_the_shape_of_the_size() -> None:
             assert module(x).shape == (size[0], size[2]) and x.requires_grad
 
 
-def test_fits_are_as_close_as_claimed_and_tables_are_printed_and_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_fits_are_as_close_as_claimed_and_tables_are_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     threads = torch.get_num_threads()
     main(["--quick", "--only", "fitting", "--threads", str(threads), "--output", str(tmp_path)])
     printed = capsys.readouterr().out
