@@ -29,37 +29,14 @@ import torch
 from torch import Tensor
 
 from .jacobian import Trace, jacobian, plan, trace
-from .quadratic import difference_rows, penalty_root, stretch_grid
+from .quadratic import damped_step, difference_rows, penalty_root, stretch_grid
+from .solver_result import ADVICE, SolverResult
 
 if TYPE_CHECKING:
     from .layer import KANLayer
     from .network import KAN
 
 __all__ = ["SolverResult", "gauss_newton"]
-
-
-@dataclass(frozen=True)
-class SolverResult:
-    """How a solver ended.
-
-    Attributes
-    ----------
-    status : "converged", "max_steps", "stalled" or "diverged"
-    message : str
-        One sentence of advice.
-    loss : float
-        Mean squared error (weighted, if weights were given) of the state the model is left in.
-    history : tuple of float
-        The mean squared error after every accepted step, the start first.
-    n_steps : int
-        Steps tried, accepted or not.
-    """
-
-    status: str
-    message: str
-    loss: float
-    history: tuple[float, ...]
-    n_steps: int
 
 
 @dataclass
@@ -197,7 +174,7 @@ class _Solver:
             accepted = False
             while step < max_steps and not accepted:
                 step += 1
-                move = _damped_step(normal, gradient, scale, damping)
+                move = damped_step(normal, gradient, scale, damping)
                 trial = None if move is None else self.evaluate(self.moved(state, move))
                 if move is None or trial is None or not trial.objective < state.objective:
                     damping, growth = damping * growth, growth * 2
@@ -222,7 +199,7 @@ class _Solver:
                 status = "converged"
                 break
         self.restore(state)
-        return SolverResult(status, _ADVICE[status], state.loss, tuple(history), step)
+        return SolverResult(status, ADVICE[status], state.loss, tuple(history), step)
 
     def evaluate(self, constants: list[Tensor]) -> _State | None:
         """The state at ``constants``, with the last layer solved for; None where it is not finite."""
@@ -369,22 +346,3 @@ _LIGHTEST, _FIRST, _HEAVIEST = 1e-8, 1e-3, 1e-1
 
 class _NotFiniteError(ArithmeticError):
     """A trial left the range of finite numbers; it is refused."""
-
-
-_ADVICE = {
-    "converged": "the objective no longer falls: more accuracy needs a finer grid or another shape",
-    "max_steps": "the steps ran out while the objective still fell: raise the number of steps",
-    "stalled": "no damped step lowers the objective: a local minimum for this shape, or rounding",
-    "stopped": "the callback ended the search",
-}
-
-
-def _damped_step(normal: Tensor, gradient: Tensor, scale: Tensor, damping: float) -> Tensor | None:
-    """Solve (N + damping diag(scale^2)) step = gradient in scaled variables."""
-    scaled = normal / scale[:, None] / scale[None, :]
-    scaled.diagonal().add_(damping)
-    factor, info = torch.linalg.cholesky_ex(scaled)
-    if int(info) != 0:
-        return None
-    step = torch.cholesky_solve((gradient / scale)[:, None], factor)[:, 0] / scale
-    return step if bool(torch.isfinite(step).all()) else None

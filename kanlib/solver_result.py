@@ -1,0 +1,39 @@
+"""The record a second-order solver returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["ADVICE", "SolverResult"]
+
+
+@dataclass(frozen=True)
+class SolverResult:
+    """How a solver ended.
+
+    Attributes
+    ----------
+    status : "converged", "max_steps", "stalled" or "diverged"
+    message : str
+        One sentence of advice.
+    loss : float
+        Mean squared error (weighted, if weights were given) of the state the model is left in.
+    history : tuple of float
+        The mean squared error after every accepted step, the start first.
+    n_steps : int
+        Steps tried, accepted or not.
+    """
+
+    status: str
+    message: str
+    loss: float
+    history: tuple[float, ...]
+    n_steps: int
+
+
+ADVICE = {
+    "converged": "the objective no longer falls: more accuracy needs a finer grid or another shape",
+    "max_steps": "the steps ran out while the objective still fell: raise the number of steps",
+    "stalled": "no damped step lowers the objective: a local minimum for this shape, or rounding",
+    "stopped": "the callback ended the search",
+}
