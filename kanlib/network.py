@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import MutableSequence, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 
 from .checks import check_input
-from .errors import InputError
+from .errors import InputError, InputTypeError
 from .layer import KANLayer
 from .splines import Extrapolate
 
@@ -57,20 +59,20 @@ class Width:
         if isinstance(width, Width):
             return width
         try:
-            if isinstance(width, int):
-                result = cls(width)
+            if isinstance(width, (int, Integral)):  # those of NumPy are, too
+                result = cls(int(width))
             else:
                 sums, products = width
-                arities = (2,) * products if isinstance(products, int) else tuple(int(n) for n in products)
-                result = cls(int(sums), arities)
+                arities = (
+                    (2,) * int(products) if isinstance(products, (int, Integral)) else map(operator.index, products)
+                )
+                result = cls(operator.index(sums), tuple(arities))
         except (TypeError, ValueError):
             raise InputError(
                 f"width {width!r} cannot be read; expected a number of nodes or a pair (sums, products)."
             ) from None
         if result.sums < 0 or result.size < 1 or any(arity < 2 for arity in result.products):
-            raise InputError(
-                f"width {width!r} is not possible; expected at least one node, and arities of at least 2."
-            )
+            raise InputError(f"width {width!r} is not possible; expected at least one node, and arities of at least 2.")
         return result
 
 
@@ -159,17 +161,13 @@ class KAN(nn.Module):
         super().__init__()
         self.widths = tuple(Width.of(width) for width in widths)
         if len(self.widths) < 2 or self.widths[0].products:
-            raise InputError(
-                f"widths {list(widths)!r} make no network; expected inputs (a plain number), then layers."
-            )
+            raise InputError(f"widths {list(widths)!r} make no network; expected inputs (a plain number), then layers.")
         n_layers = len(self.widths) - 1
         sizes = per_layer("grid_size", grid_size, n_layers)
         degrees = per_layer("degree", degree, n_layers)
         index = [int(i) for i in (range(self.widths[0].size) if input_index is None else input_index)]
         self.in_features = len(index) if in_features is None else int(in_features)
-        if len(index) != self.widths[0].size or index != sorted(
-            {i for i in index if 0 <= i < self.in_features}
-        ):
+        if len(index) != self.widths[0].size or index != sorted({i for i in index if 0 <= i < self.in_features}):
             raise InputError(
                 f"input_index {index} does not fit {self.widths[0].size} inputs out of {self.in_features} "
                 "columns; expected one column number for each input, increasing."
@@ -179,6 +177,8 @@ class KAN(nn.Module):
                 f"got {len(input_names)} input_names for {self.in_features} columns; expected one for each."
             )
         self.input_names = None if input_names is None else tuple(str(name) for name in input_names)
+        if self.input_names and len(set(self.input_names)) < len(self.input_names):
+            raise InputError(f"input_names {list(self.input_names)} repeat a name; expected different ones.")
         self.out_features = self.widths[-1].size
         self.register_buffer("input_index", torch.tensor(index, device=device))
         generator = generator or torch.Generator().manual_seed(0)
@@ -259,6 +259,12 @@ class KAN(nn.Module):
         True
         """
         first = self.layers[0]
+        for name in ("base", "knots", "extrapolate"):
+            if len(kinds := {getattr(layer, name) for layer in self.layers}) > 1:
+                raise InputError(
+                    f"layers differ in {name} ({', '.join(sorted(map(repr, kinds)))}); a KAN that is saved, pruned or "
+                    "rebuilt has the same in all. Use a state_dict and your own code for such a network."
+                )
         return {
             "widths": [[width.sums, list(width.products)] for width in self.widths],
             "grid_size": [layer.grid_size for layer in self.layers],
@@ -283,14 +289,10 @@ class KAN(nn.Module):
         try:
             return cls(**arguments, device=device, dtype=getattr(torch, name) if name else None)
         except TypeError as error:
-            raise InputError(
-                f"config does not describe a KAN: {error}. Use what KAN.config() returns."
-            ) from None
+            raise InputError(f"config does not describe a KAN: {error}. Use what KAN.config() returns.") from None
 
     def extra_repr(self) -> str:
-        widths = [
-            (width.sums, list(width.products)) if width.products else width.sums for width in self.widths
-        ]
+        widths = [(width.sums, list(width.products)) if width.products else width.sums for width in self.widths]
         text = f"widths={widths}"
         if len(self.used_inputs) < self.in_features:
             text += f", in_features={self.in_features}, input_index={list(self.used_inputs)}"
@@ -305,7 +307,10 @@ def per_layer(what: str, value: int | Sequence[int], n_layers: int) -> list[int]
     >>> per_layer("grid_size", 5, 2)
     [5, 5]
     """
-    values = [value] * n_layers if isinstance(value, int) else [int(v) for v in value]
+    try:
+        values = [int(value)] * n_layers if isinstance(value, (int, Integral)) else [operator.index(v) for v in value]
+    except TypeError:
+        raise InputTypeError(f"{what} is {value!r}; expected a whole number for all layers, or one for each.") from None
     if len(values) != n_layers:
         raise InputError(
             f"{what} has {len(values)} entries for {n_layers} layers; expected one number, or one for each."

@@ -5,18 +5,18 @@ from __future__ import annotations
 import copy
 import json
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from kanlib.errors import InputError, InputTypeError
+from kanlib.layer import KANLayer
 from kanlib.network import KAN, Width, combine
 
 
 def points(n: int, columns: int, seed: int = 1) -> Tensor:
-    return (
-        torch.rand(n, columns, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)) * 3 - 1.5
-    )
+    return torch.rand(n, columns, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)) * 3 - 1.5
 
 
 def test_widths_are_read_in_every_form() -> None:
@@ -24,12 +24,38 @@ def test_widths_are_read_in_every_form() -> None:
     assert model.widths == (Width(2), Width(3, (2,)), Width(1, (3, 2)), Width(0, (2,)))
     assert [(layer.in_features, layer.out_features) for layer in model.layers] == [(2, 5), (4, 6), (3, 2)]
     assert model.out_features == 1 and model(torch.zeros(7, 2)).shape == (7, 1)
+    two = np.int64(2)
+    model = KAN([two, (two, two), (two, [two]), 1], grid_size=two, degree=np.array([1, 2, 3]))
+    assert model.widths == (Width(2), Width(2, (2, 2)), Width(2, (2,)), Width(1))
+    assert model.config()["grid_size"] == [2, 2, 2] and model.config()["degree"] == [1, 2, 3]
+    json.dumps(model.config())
 
 
-@pytest.mark.parametrize("width", [0, -1, (0, 0), (1, [1]), (2, 1, 1), "five", (-1, 2), None, 2.5])
+@pytest.mark.parametrize("width", [0, -1, (0, 0), (1, [1]), (2, 1, 1), "five", (-1, 2), None, 2.5, (2.7, 1)])
 def test_impossible_widths_are_said(width: object) -> None:
     with pytest.raises(InputError, match="width"):
         KAN([2, width, 1])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("value", [2.5, "5", None, [3, 2.5]])
+def test_sizes_that_are_no_whole_numbers_are_said(value: object) -> None:
+    with pytest.raises(InputTypeError, match="whole number"):
+        KAN([2, 2, 1], grid_size=value)  # type: ignore[arg-type]
+    with pytest.raises(InputTypeError, match="whole number"):
+        KAN([2, 2, 1], degree=value)  # type: ignore[arg-type]
+
+
+def test_repeated_names_are_said() -> None:
+    with pytest.raises(InputError, match="repeat a name"):
+        KAN([2, 1], input_names=["a", "a"])
+
+
+@pytest.mark.parametrize("change", [{"base": "tanh"}, {"knots": "free"}, {"extrapolate": "zero"}])
+def test_layers_that_differ_have_no_config(change: dict) -> None:
+    model = KAN([2, 2, 1])
+    model.layers[1] = KANLayer(2, 1, **change)
+    with pytest.raises(InputError, match=f"layers differ in {next(iter(change))}"):
+        model.config()
 
 
 @pytest.mark.parametrize("widths", [[], [2], [(2, 1), 1]])
@@ -75,9 +101,7 @@ def test_activations_are_the_inputs_of_the_layers() -> None:
 
 def test_selected_inputs() -> None:
     full = KAN([3, 2, 1], dtype=torch.float64)
-    part = KAN(
-        [3, 2, 1], in_features=6, input_index=[0, 2, 5], input_names=list("abcdef"), dtype=torch.float64
-    )
+    part = KAN([3, 2, 1], in_features=6, input_index=[0, 2, 5], input_names=list("abcdef"), dtype=torch.float64)
     part.load_state_dict({**full.state_dict(), "input_index": part.input_index})
     x = points(8, 6)
     torch.testing.assert_close(part(x), full(x[:, [0, 2, 5]]))
@@ -165,9 +189,7 @@ def test_same_generator_same_network() -> None:
 
 def test_readable_text() -> None:
     text = repr(KAN([2, (1, 2), 1], in_features=3, input_index=[0, 2], input_names=["a", "b", "c"]))
-    assert (
-        "widths=[2, (1, [2, 2]), 1], in_features=3, input_index=[0, 2], input_names=['a', 'b', 'c']" in text
-    )
+    assert "widths=[2, (1, [2, 2]), 1], in_features=3, input_index=[0, 2], input_names=['a', 'b', 'c']" in text
     assert "KANLayer(2, 5, grid_size=5, degree=3" in text
 
 
@@ -183,9 +205,7 @@ def test_deepcopy_and_training_step() -> None:
     assert not torch.equal(model(x), twin(x))
 
 
-@pytest.mark.filterwarnings(
-    "ignore:`torch.jit.script` is deprecated:DeprecationWarning"
-)  # torch's own, in jvp
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # torch's own, in jvp
 def test_second_derivatives_for_differential_equations() -> None:
     model, x = KAN([2, (2, 1), 1], dtype=torch.float64), points(6, 2)
     hessians = torch.func.vmap(torch.func.hessian(lambda p: model(p)[0]))(x)
