@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from .checks import largest
 from .errors import InputError
-from .grids import update_grid
+from .grids import update_layer_grid
+from .network import combine
 
 if TYPE_CHECKING:
     from .network import KAN
@@ -26,6 +28,8 @@ FILLED = 0.5
 def adapt_grids(model: KAN, x: Tensor) -> bool:
     """Fit the grids to the values that reach them, where they do not; true if anything changed.
 
+    A layer whose coefficients are frozen (requires_grad=False) keeps its grid.
+
     Parameters
     ----------
     model : KAN
@@ -33,11 +37,19 @@ def adapt_grids(model: KAN, x: Tensor) -> bool:
     """
     with torch.no_grad():
         values = model.activations(x)
-        if not bool(torch.isfinite(values[-1]).all()):
+        if not all(bool((value.abs() <= largest(value.dtype)).all()) for value in values):
+            return False  # a divergence, which the tracker will see
+        learning = [layer.coefficients.requires_grad for layer in model.layers]
+        if not any(
+            learns and _misfits(layer.grid, value)
+            for learns, layer, value in zip(learning, model.layers, values, strict=False)
+        ):
             return False
-        if not any(_misfits(layer.grid, value) for layer, value in zip(model.layers, values, strict=False)):
-            return False
-        update_grid(model, x)
+        value = values[0]
+        for learns, layer, width in zip(learning, model.layers, model.widths[1:], strict=True):
+            if learns:
+                update_layer_grid(layer, value)
+            value = combine(layer(value), width)
     return True
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .checks import largest
 from .errors import InputError
 
 
@@ -42,6 +43,13 @@ def uniform_grid(
     rising = high > low
     if not (bool(rising.all()) if isinstance(rising, Tensor) else rising):
         raise InputError("uniform_grid got a range that ends where it begins or before; expected low < high.")
+    dtype = low.dtype if isinstance(low, Tensor) else dtype or torch.get_default_dtype()
+    most = largest(dtype)
+    fits = (low >= -most) & (high <= most)
+    if not (bool(fits.all()) if isinstance(fits, Tensor) else fits):
+        raise InputError(
+            f"uniform_grid got a range that goes beyond {most:.2g}; grids of {dtype} end there. Rescale the inputs."
+        )
     if not isinstance(low, Tensor):
         low = torch.full((in_features or 1,), low, dtype=dtype, device=device)
     high = torch.as_tensor(high, dtype=low.dtype, device=low.device).expand_as(low)
@@ -95,7 +103,8 @@ def data_range(x: Tensor, margin: float = 0.0) -> tuple[Tensor, Tensor]:
     """
     low, high = x.amin(0), x.amax(0)
     span = high - low
-    # Below this a grid's cells vanish in rounding: treat the column as constant.
-    flat = span <= 1e3 * torch.finfo(x.dtype).eps * torch.maximum(low.abs(), high.abs())
+    # Below this a grid's cells vanish in rounding, or their inverse overflows: treat the column as constant.
+    info = torch.finfo(x.dtype)
+    flat = span <= (1e3 * info.eps * torch.maximum(low.abs(), high.abs())).clamp(min=1e4 * info.tiny)
     pad = torch.where(flat, 0.5 * torch.maximum(low.abs(), torch.ones_like(low)), margin * span)
     return low - pad, high + pad

@@ -8,6 +8,11 @@ from torch import Tensor
 from .errors import InputError, InputTypeError
 
 
+def largest(dtype: torch.dtype) -> float:
+    """The largest magnitude of data: a grid over it, with the knots beyond its ends, does not overflow."""
+    return torch.finfo(dtype).max / 16
+
+
 def check_choice(what: str, value: object, known: tuple[object, ...]) -> None:
     """Raise InputError unless the value is one of those known."""
     if value not in known:
@@ -34,6 +39,5 @@ def check_input(who: str, x: Tensor, features: int, dtype: torch.dtype) -> Tenso
         return x.to(dtype)
     other = f", or the module: module.to({x.dtype})" if x.is_floating_point() else ""
     raise InputTypeError(
-        f"{who} got x of dtype {x.dtype}; expected {dtype}, as its parameters have. "
-        f"Convert x: x.to({dtype}){other}."
+        f"{who} got x of dtype {x.dtype}; expected {dtype}, as its parameters have. Convert x: x.to({dtype}){other}."
     )

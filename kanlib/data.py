@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .checks import largest
 from .errors import InputError, InputTypeError
 
 __all__ = ["as_inputs", "as_tensor", "as_weights", "finite"]
@@ -145,7 +146,7 @@ def finite(values: Tensor, name: str, dtype: torch.dtype, device: torch.device |
         If a value is NaN or infinite, or too large for ``dtype``.
     """
     moved = values.to(device=device, dtype=dtype)
-    good = torch.isfinite(moved)
+    good = moved.abs() <= largest(dtype)  # not so for NaN
     if bool(good.all()):
         return moved
     rows = (~good).reshape(len(moved), -1).any(dim=1).nonzero()[:, 0]

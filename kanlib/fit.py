@@ -15,7 +15,7 @@ from .first_order import Schedule, adam, lbfgs
 from .fit_result import FitResult
 from .grids import refine
 from .losses import LossFunction, as_loss
-from .methods import Method, choose_method, is_small
+from .methods import Method, choose_method, is_small, positive_int
 from .network import KAN
 from .problem import Problem
 from .regularizers import Penalties
@@ -139,8 +139,8 @@ def fit(
         raise InputError("The model has parameters that are not finite; build a new one, or load a good state.")
     the_loss, penalties = as_loss(loss), Penalties(l1, entropy, roughness)
     generator = _generator(seed)
-    if patience is not None and patience < 1:
-        raise InputError(f"patience is {patience}; expected at least one step, or None to go on to the end.")
+    if patience is not None:
+        patience = positive_int("patience", patience)
     train, held_out = training_rows(model, X, y, the_loss, sample_weight, validation, generator)
     chosen = choose_method(
         method,

@@ -300,7 +300,8 @@ class KANLayer(nn.Module):
         for name in fixed.values():
             check_choice("primitive", name, tuple(PRIMITIVES))
         self._fixed = dict(sorted(fixed.items()))
-        self.primitive_index.fill_(-1)
+        # Made anew, where the mask is: load_state_dict(assign=True) leaves this buffer, which has no entry, behind.
+        self.primitive_index = torch.full_like(self.mask, -1, dtype=torch.int64)
         for (i, j), name in self._fixed.items():
             self.primitive_index[j, i] = list(PRIMITIVES).index(name)
 

@@ -12,7 +12,7 @@ from .network import KAN
 from .problem import Loader, Rows
 from .regularizers import Penalties
 
-__all__ = ["Method", "choose_method", "is_small"]
+__all__ = ["Method", "choose_method", "is_small", "positive_int"]
 
 # The Jacobian of a Gauss-Newton step in numbers: 160 MB in float64.
 JACOBIAN_LIMIT = 20_000_000
@@ -82,9 +82,9 @@ def choose_method(
     return Method(
         name,
         reason,
-        _positive_int("steps", STEPS[name] if steps is None else steps),
+        positive_int("steps", STEPS[name] if steps is None else steps),
         _positive("learning_rate", LEARNING_RATE[name] if learning_rate is None else learning_rate),
-        _positive_int("batch_size", batch_size),
+        positive_int("batch_size", batch_size),
         _check_schedule("cosine" if schedule is None else schedule),
     )
 
@@ -147,7 +147,7 @@ def _check_schedule(schedule: Any) -> str | Schedule:
     return schedule
 
 
-def _positive_int(name: str, value: Any) -> int:
+def positive_int(name: str, value: Any) -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise InputTypeError(f"{name} is {value!r}; expected a whole number of at least one.")
     if value < 1:

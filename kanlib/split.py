@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def training_rows(
     """
     place = model.layers[0].grid
     loader = Loader(X, loss, model.in_features, model.out_features, place.dtype, place.device)
-    fraction = validation if isinstance(validation, (int, float)) else None
+    fraction = float(validation) if isinstance(validation, Real) else None
     held_out = None
     if validation is not None and fraction is None:
         if not isinstance(validation, (tuple, list)) or len(validation) != 2:

@@ -158,6 +158,7 @@ def test_wrong_data_are_clear_errors(change: Any, message: str) -> None:
         ({"learning_rate": -1.0, "method": "adam"}, "learning_rate is -1.0"),
         ({"batch_size": 0}, "batch_size is 0"),
         ({"patience": 0}, "patience is 0"),
+        ({"validation": np.float32(1.0)}, "fraction between 0 and 1"),
         ({"schedule": "warp"}, "schedule is 'warp'"),
         ({"l1": -1.0}, "l1 is -1.0"),
         ({"method": "gauss-newton", "l1": 1e-3}, "roughness penalty only"),
@@ -187,6 +188,7 @@ def test_wrong_types_are_clear_errors() -> None:
         ((network(), np.array([["a", 1.0]] * 20, dtype=object), y), {}),
         ((network(), x, y), {"loss": 3}),
         ((network(), x, y), {"steps": 2.5}),
+        ((network(), x, y), {"patience": 2.5}),
         ((network(), x, y), {"validation": "half"}),
         ((network(), x, y), {"schedule": 3, "method": "adam"}),
         ((network(), DataLoader(TensorDataset(x))), {}),
@@ -220,6 +222,9 @@ def test_values_too_large_for_the_dtype_are_a_clear_error() -> None:
     x, y = table(20)
     with pytest.raises(InputError, match=r"too large for torch.float32"):
         quiet(network(dtype=torch.float32), x, 1e300 * (1 + y.abs()))
+    # Finite in float32, but the margin of a grid over it is not.
+    with pytest.raises(InputError, match=r"too large for torch.float32"):
+        quiet(network(dtype=torch.float32), 3.4e38 * x / x.abs().max(), y)
 
 
 def test_a_model_that_is_not_finite_is_a_clear_error() -> None:
@@ -238,3 +243,25 @@ def test_tiny_and_constant_data_work(method: str) -> None:
         model = network()
         result = quiet(model, x[:rows], y[:rows], method=method, steps=30)
         assert result.status != "diverged" and bool(torch.isfinite(model(x)).all())
+
+
+@pytest.mark.parametrize("method", ["auto", "lbfgs", "adam"])
+def test_frozen_layers_stay_as_they_are(method: str) -> None:
+    x, y = table(100)
+    model = network()
+    model.layers[0].requires_grad_(False)
+    before = [tensor.clone() for tensor in (*model.layers[0].parameters(), model.layers[0].grid)]
+    result = quiet(model, 5 * x, y, method=method, steps=12)
+    after = [*model.layers[0].parameters(), model.layers[0].grid]
+    assert all(map(torch.equal, before, after))
+    assert result.history["train_loss"][-1] < result.history["train_loss"][0]
+
+
+def test_hidden_values_beyond_the_floats_end_in_a_status() -> None:
+    x, y = table(50)
+    model = network((2, 2, 1), dtype=torch.float32, base=None)
+    with torch.no_grad():
+        model.layers[0].bias.fill_(3e38)
+        model.layers[1].coefficients.zero_()
+    assert quiet(model, x, y, method="lbfgs", steps=5).status in ("max_steps", "converged")
+    assert model(x.float()).isfinite().all()

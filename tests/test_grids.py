@@ -129,9 +129,7 @@ def test_an_optimizer_goes_on_after_an_update() -> None:
     update_grid(model, x)
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
     assert held == {id(p) for p in model.parameters()}
-    assert {id(p) for p in optimizer.state} <= held and optimizer.state[model.layers[0].coefficients][
-        "step"
-    ] == 5
+    assert {id(p) for p in optimizer.state} <= held and optimizer.state[model.layers[0].coefficients]["step"] == 5
     losses = [step() for _ in range(60)]
     assert losses[-1] < 0.5 * losses[0]
 
@@ -160,8 +158,21 @@ def test_rows_that_cannot_be_used_are_said(x: Tensor) -> None:
 
 def test_leading_dimensions_and_selected_inputs() -> None:
     model = KAN([1, 1], in_features=2, input_index=[1])
-    update_grid(
-        model, torch.stack([torch.full((3, 4), 99.0), torch.linspace(0, 2, 12).view(3, 4)], -1), margin=0.0
-    )
+    update_grid(model, torch.stack([torch.full((3, 4), 99.0), torch.linspace(0, 2, 12).view(3, 4)], -1), margin=0.0)
     torch.testing.assert_close(model.layers[0].grid[0, [0, -1]], torch.tensor([0.0, 2.0]))
     assert isinstance(model.layers[0], KANLayer)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("knots", ["uniform", "free"])
+def test_ranges_at_the_ends_of_the_floats(dtype: torch.dtype, knots: str) -> None:
+    info, place = torch.finfo(dtype), torch.linspace(-1, 1, 50, dtype=dtype)[:, None].expand(-1, 2)
+    for size in (info.smallest_normal, 1e2 * info.tiny, 1e6 * info.tiny, info.max / 20):
+        model = KAN([2, 2, 1], knots=knots, dtype=dtype)
+        update_grid(model, size * place)
+        assert all((layer.grid.diff(dim=1) > 0).all() for layer in model.layers)
+        assert all(layer.grid.isfinite().all() for layer in model.layers) and model(size * place).isfinite().all()
+    model = KAN([2, 1], knots=knots, dtype=dtype)
+    for x in (0.9 * info.max * place, torch.full((5, 2), info.max, dtype=dtype)):
+        with pytest.raises(InputError, match="Rescale"):
+            update_grid(model, x)

@@ -184,6 +184,9 @@ def test_state_dict_round_trip_keeps_fixed_edges_by_name() -> None:
     assert other.fixed_edges() == {(2, 1): "gaussian"}
     assert torch.equal(layer(x), other(x))
     assert not any("primitive_index" in key for key in layer.state_dict())
+    empty = KANLayer(3, 2, device="meta")
+    empty.load_state_dict(layer.state_dict(), assign=True)
+    assert torch.equal(layer(x), empty(x))
 
 
 def test_deepcopy_is_independent() -> None:
@@ -217,9 +220,7 @@ def test_wrong_input_is_said() -> None:
         layer(torch.zeros(5, 4))
     with pytest.raises(InputError, match=r"shape \(\)"):
         layer(torch.tensor(1.0))
-    with pytest.raises(
-        InputTypeError, match=r"torch.float64; expected torch.float32.*x\.to\(torch\.float32\)"
-    ):
+    with pytest.raises(InputTypeError, match=r"torch.float64; expected torch.float32.*x\.to\(torch\.float32\)"):
         layer(torch.zeros(5, 3).double())
     with pytest.raises(InputTypeError, match=r"torch.int64.*x\.to\(torch\.float32\)\."):
         layer(torch.zeros(5, 3, dtype=torch.int64))
@@ -239,6 +240,8 @@ def test_wrong_input_is_said() -> None:
         ({"grid_size": 0}, "grid_size 0"),
         ({"degree": 6}, "degree 6"),
         ({"grid_range": (1, -1)}, "low < high"),
+        ({"grid_range": (0.0, float("inf"))}, "goes beyond"),
+        ({"grid_range": (-3e38, 3e38), "dtype": torch.float32}, "goes beyond"),
         ({"base": "relu6"}, "base 'relu6' is not known"),
         ({"knots": "fixed"}, "knots 'fixed' is not known"),
         ({"extrapolate": "cubic"}, "extrapolate 'cubic' is not known"),
@@ -267,9 +270,7 @@ def test_first_weights_follow_the_rule_and_the_generator_only(rule: str) -> None
 
 def test_extra_repr() -> None:
     layer = KANLayer(3, 2, 7, 2)
-    assert repr(layer) == (
-        "KANLayer(3, 2, grid_size=7, degree=2, base='silu', knots='uniform', extrapolate='linear')"
-    )
+    assert repr(layer) == ("KANLayer(3, 2, grid_size=7, degree=2, base='silu', knots='uniform', extrapolate='linear')")
     layer.mask_edge(0, 0)
     layer.fix_edge(1, 1, "sin")
     assert "masked=1, fixed=1" in repr(layer)
@@ -305,9 +306,7 @@ def test_compiled_without_graph_breaks(knots: str) -> None:
     torch.testing.assert_close(ours, theirs)
 
 
-@pytest.mark.filterwarnings(
-    "ignore:`torch.jit.script` is deprecated:DeprecationWarning"
-)  # torch's own, in jvp
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # torch's own, in jvp
 def test_torch_func() -> None:
     layer, x = make(2, 1), points(6, 2)
     layer.fix_edge(0, 0, "sin")
@@ -318,9 +317,7 @@ def test_torch_func() -> None:
     hessians = torch.func.vmap(torch.func.hessian(function))(x)
     one_by_one = torch.stack([torch.autograd.functional.hessian(function, p) for p in x])
     torch.testing.assert_close(hessians, one_by_one)
-    jacobian = torch.func.jacrev(lambda p: torch.func.functional_call(layer, p, (x,)))(
-        dict(layer.named_parameters())
-    )
+    jacobian = torch.func.jacrev(lambda p: torch.func.functional_call(layer, p, (x,)))(dict(layer.named_parameters()))
     assert jacobian["coefficients"].shape == (6, 1, *layer.coefficients.shape)
 
 
