@@ -47,7 +47,7 @@ class _KANEstimator(BaseEstimator):
 
     def __init__(
         self,
-        hidden_widths: Sequence[Any] = (5,),
+        hidden_widths: int | Sequence[Any] = (5,),
         *,
         grid_size: int = 5,
         degree: int = 3,
@@ -89,8 +89,9 @@ class _KANEstimator(BaseEstimator):
         self.x_mean_, self.x_scale_ = _scale(X, weight) if self.standardize else _no_scale(X)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         names = getattr(self, "feature_names_in_", None)
+        hidden = (self.hidden_widths,) if isinstance(self.hidden_widths, (int, np.integer)) else self.hidden_widths
         model = KAN(
-            [X.shape[1], *self.hidden_widths, n_outputs],
+            [X.shape[1], *hidden, n_outputs],
             grid_size=self.grid_size,
             degree=self.degree,
             input_names=None if names is None else [str(name) for name in names],
@@ -98,6 +99,8 @@ class _KANEstimator(BaseEstimator):
             device=self.device,
             dtype=torch.float64 if len(X) <= SMALL else torch.float32,
         )
+        # A column that never varies has taught nothing: another value of it later must not matter.
+        model.layers[0].mask[:, torch.from_numpy(np.ptp(X, axis=0) == 0)] = False
         self.fit_result_ = fit(
             model,
             (X - self.x_mean_) / self.x_scale_,
@@ -134,9 +137,9 @@ class KANRegressor(RegressorMixin, _KANEstimator):
 
     Parameters
     ----------
-    hidden_widths : sequence
+    hidden_widths : int or sequence
         Nodes of the hidden layers; an entry is a number, or (sums, products) as for :class:`kanlib.KAN`. The first and
-        last width follow from the data. Empty for an additive model.
+        last width follow from the data. A number stands for one hidden layer; empty for an additive model.
     grid_size, degree : int
         Cells and degree of the splines.
     method, learning_rate, batch_size, l1, entropy, roughness, grid_schedule, patience, progress
@@ -230,9 +233,8 @@ class KANClassifier(ClassifierMixin, _KANEstimator):
         weight = _weights(sample_weight, len(table))
         self.classes_, codes = np.unique(target, return_inverse=True)
         if len(self.classes_) < 2:
-            raise InputError(
-                f"y has one class only ({self.classes_[0]!r}); expected at least two. Add rows of another class."
-            )
+            only = self.classes_.tolist()[0]
+            raise InputError(f"y has one class only ({only!r}); expected at least two. Add rows of another class.")
         table, columns, weight = _distinct_rows(table, codes[:, None], weight)
         self._train(table, columns[:, 0].astype(np.int64), len(self.classes_), "cross_entropy", weight)
         return self
@@ -285,10 +287,12 @@ def _distinct_rows(table: Array, target: Array, weight: Array | None) -> tuple[A
 
 def _scale(table: Array, weight: Array | None) -> tuple[Array, Array]:
     """Mean and standard deviation of the columns; a constant column keeps its unit."""
-    mean = np.average(table, axis=0, weights=weight)
-    scale = np.sqrt(np.average((table - mean) ** 2, axis=0, weights=weight))
+    # In units of the largest value, whose squares neither overflow nor vanish.
+    unit = np.maximum(np.abs(table).max(axis=0), np.finfo(np.float64).tiny)
+    mean = np.average(table / unit, axis=0, weights=weight)
+    scale = np.sqrt(np.average((table / unit - mean) ** 2, axis=0, weights=weight))
     # Rounding leaves a tiny spread in a constant column, and dividing by it would make noise of it.
-    return mean, np.where(scale > 1e-12 * np.abs(mean), scale, 1.0)
+    return mean * unit, np.where(scale > 1e-12 * np.abs(mean), scale * unit, 1.0)
 
 
 def _no_scale(table: Array) -> tuple[Array, Array]:

@@ -184,6 +184,29 @@ def test_few_rows_constant_columns_and_one_column_work(n: int) -> None:
     assert np.isfinite(KANRegressor(random_state=0, max_steps=10).fit(x[:, :1], y).predict(x[:, :1])).all()
 
 
+def test_a_column_that_was_constant_does_not_matter_later() -> None:
+    x, y = table(60)
+    for model in (KANRegressor(random_state=0, max_steps=10), KANClassifier(random_state=0, max_steps=10)):
+        model.fit(np.column_stack([x, np.full(60, 1e6)]), y if isinstance(model, KANRegressor) else y > np.median(y))
+        one, other = (np.column_stack([x, np.full(60, value)]) for value in (1e6, 2e6))
+        assert np.array_equal(model.predict(one), model.predict(other))
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-200, 1e200, 1e300])
+def test_columns_in_any_unit(size: float) -> None:
+    x, y = table(60)
+    model = KANRegressor(hidden_widths=(), random_state=0)
+    expected = model.fit(x, y).predict(x)
+    np.testing.assert_allclose(model.fit(size * x, y).predict(size * x), expected, atol=1e-6)
+    np.testing.assert_allclose(model.fit(x, size * y).predict(x) / size, expected, atol=1e-6)
+
+
+def test_sizes_from_a_search_grid_and_a_single_hidden_width() -> None:
+    x, y = table(40)
+    model = KANRegressor(np.int64(2), grid_size=np.arange(3, 5)[0], max_steps=5, random_state=0).fit(x, y)
+    assert [width.size for width in model.network_.widths] == [x.shape[1], 2, 1]
+
+
 def test_a_constant_target_is_predicted() -> None:
     x, _ = table(30)
     np.testing.assert_allclose(KANRegressor(random_state=0).fit(x, np.full(30, 4.2)).predict(x), 4.2)
