@@ -164,6 +164,16 @@ def _seconds(text: str) -> float:
 _seconds.__name__ = "positive number"  # what argparse calls it in its error
 
 
+def _seed(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**63:
+        raise ValueError
+    return value
+
+
+_seed.__name__ = "whole number from 0 to 2^63 - 1"
+
+
 def _names(text: str) -> list[str]:
     return [name.strip() for name in next(csv.reader([text], skipinitialspace=True), []) if name.strip()]
 
@@ -217,7 +227,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--time-limit", type=_seconds, default=60.0, metavar="S", help="seconds the search may take (60)"
     )
-    command.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the random starts (0)")
+    command.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of the random starts (0)")
     command.add_argument("--quiet", action="store_true", help="no progress bar")
     command.set_defaults(run=discover)
     return parser
