@@ -25,7 +25,6 @@ from torch import Tensor
 
 from .data import as_inputs
 from .errors import InputError
-from .regularizers import fixed_curve
 
 if TYPE_CHECKING:
     from .layer import KANLayer
@@ -148,9 +147,8 @@ def edge_spread(layer: KANLayer, x: Tensor) -> Tensor:
         centred = (layer.features(part) - mean).transpose(0, 1)
         factor = torch.linalg.qr(torch.cat([factor, centred], dim=1), mode="r").R
     spread = torch.einsum("irf,oif->oir", factor, weights).norm(dim=-1) / len(x) ** 0.5
-    for (i, j), name in layer.fixed_edges().items():
-        if bool(layer.mask[j, i]):
-            spread[j, i] = _spread(fixed_curve(name, layer.edge_constants[j, i], x[:, i])[:, None])[0]
+    for i, j in layer.fixed_edges():
+        spread[j, i] = _spread(layer.edge(x[:, i], i, j)[:, None])[0]
     return spread
 
 

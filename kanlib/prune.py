@@ -16,7 +16,6 @@ from .data import as_inputs
 from .errors import InputError
 from .network import combine
 from .problem import predict
-from .regularizers import fixed_curve
 
 if TYPE_CHECKING:
     from .layer import KANLayer
@@ -185,9 +184,8 @@ def drop_edges(model: KAN, X: Any, keep: Sequence[Tensor]) -> KAN:
 def _edge_means(layer: KANLayer, x: Tensor) -> Tensor:
     """The mean of every edge's curve over the rows of x, shape (out_features, in_features)."""
     means = torch.einsum("if,oif->oi", layer.features(x).mean(dim=0), layer.weights())
-    for (i, j), name in layer.fixed_edges().items():
-        if bool(layer.mask[j, i]):
-            means[j, i] = fixed_curve(name, layer.edge_constants[j, i], x[:, i]).mean()
+    for i, j in layer.fixed_edges():
+        means[j, i] = layer.edge(x[:, i], i, j).mean()
     return means
 
 

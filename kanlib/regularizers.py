@@ -22,14 +22,13 @@ import torch
 from torch import Tensor
 
 from .errors import InputError
-from .primitives import PRIMITIVES
 from .splines import roughness_matrix
 
 if TYPE_CHECKING:
     from .layer import KANLayer
     from .network import KAN
 
-__all__ = ["Penalties", "edge_deviation", "entropy", "fixed_curve", "l1", "roughness"]
+__all__ = ["Penalties", "edge_deviation", "entropy", "l1", "roughness"]
 
 
 def edge_deviation(layer: KANLayer, x: Tensor) -> Tensor:
@@ -51,12 +50,11 @@ def edge_deviation(layer: KANLayer, x: Tensor) -> Tensor:
     covariance = torch.einsum("bif,big->ifg", centred, centred) / len(x)
     weights = layer.weights()
     variance = torch.einsum("oif,ifg,oig->oi", weights, covariance, weights).clamp_min(0.0)
-    fixed = {(i, j): name for (i, j), name in layer.fixed_edges().items() if bool(layer.mask[j, i])}
+    fixed = [(i, j) for i, j in layer.fixed_edges() if bool(layer.mask[j, i])]
     if fixed:
         out_index = torch.tensor([j for _, j in fixed], device=x.device)
         in_index = torch.tensor([i for i, _ in fixed], device=x.device)
-        curves = [fixed_curve(name, layer.edge_constants[j, i], x[:, i]) for (i, j), name in fixed.items()]
-        spread = torch.stack([curve.var(unbiased=False) for curve in curves])
+        spread = torch.stack([layer.edge(x[:, i], i, j).var(unbiased=False) for i, j in fixed])
         variance = variance.index_put((out_index, in_index), spread)
     # The root has no slope at zero; a floor far below any curve that matters gives it one.
     floor = 1e-9 if variance.dtype == torch.float64 else 1e-5
@@ -91,9 +89,8 @@ def roughness(model: KAN) -> Tensor:
     for layer in model.layers:
         start, end = layer.grid[:, :1], layer.grid[:, -1:]
         matrix = roughness_matrix((layer.grid - start) / (end - start), layer.degree, uniform=layer.knots == "uniform")
-        live = layer.mask & (layer.primitive_index < 0)
         each = torch.einsum("oia,iab,oib->oi", layer.coefficients, matrix, layer.coefficients)
-        total.append((each * live).sum())
+        total.append((each * layer.spline_mask()).sum())
     return torch.stack(total).sum()
 
 
@@ -137,9 +134,3 @@ class Penalties:
         if self.roughness:
             total = total + self.roughness * roughness(model)
         return total
-
-
-def fixed_curve(name: str, constants: Tensor, x: Tensor) -> Tensor:
-    """Values of an edge fixed to a primitive, c f(a x + b; p) + d, with the five constants of the layer."""
-    a, b, c, d, p = constants
-    return c * PRIMITIVES[name](a * x + b, p) + d
