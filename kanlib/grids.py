@@ -55,9 +55,7 @@ def update_grid(model: KAN, x: Tensor, *, margin: float = 0.01) -> None:
 @torch.no_grad()
 def update_layer_grid(layer: KANLayer, x: Tensor, *, margin: float = 0.01) -> None:
     """`update_grid` for a single layer."""
-    x = check_input("update_grid", x, layer.in_features, layer.coefficients.dtype).reshape(
-        -1, layer.in_features
-    )
+    x = check_input("update_grid", x, layer.in_features, layer.coefficients.dtype).reshape(-1, layer.in_features)
     bad = int((~x.isfinite()).any(-1).sum())
     if bad or not len(x):
         raise InputError(
@@ -107,9 +105,7 @@ def refine_layer(layer: KANLayer, grid_size: int) -> KANLayer:
     if uniform and grid_size % layer.grid_size == 0:
         # In float64: rounding then happens once, in the new coefficients.
         factor = grid_size // layer.grid_size
-        coefficients, grid = refine_splines(
-            layer.coefficients.double(), layer.grid.double(), layer.degree, factor
-        )
+        coefficients, grid = refine_splines(layer.coefficients.double(), layer.grid.double(), layer.degree, factor)
     else:
         if uniform:
             grid = uniform_grid(layer.grid[:, 0], layer.grid[:, -1], grid_size)
@@ -132,7 +128,5 @@ def _refit(layer: KANLayer, grid: Tensor) -> Tensor:
     points = torch.lerp(grid[:, :-1, None], grid[:, 1:, None], share).flatten(1)  # (in, G * per cell)
     points = torch.cat([points, grid[:, -1:]], dim=1).T
     degree, uniform = layer.degree, layer.knots == "uniform"
-    values = curves(
-        points, old, layer.coefficients.double(), degree, extrapolate=layer.extrapolate, uniform=uniform
-    )
+    values = curves(points, old, layer.coefficients.double(), degree, extrapolate=layer.extrapolate, uniform=uniform)
     return fit_coefficients(points, values, grid, degree, uniform=uniform).to(layer.coefficients.dtype)

@@ -126,9 +126,7 @@ _TABLE = (
     Primitive("saturation", lambda u: u / (1 + u), Domain(pole=-1.0)),
     Primitive("entropy", lambda u: u * torch.log(u), _POSITIVE),
     Primitive("power", _power, _POSITIVE, has_exponent=True),
-    Primitive(
-        "lorentz", lambda u: torch.rsqrt((1 - u) * (1 + u)), Domain(-1.0, 1.0, open_low=True, open_high=True)
-    ),
+    Primitive("lorentz", lambda u: torch.rsqrt((1 - u) * (1 + u)), Domain(-1.0, 1.0, open_low=True, open_high=True)),
     Primitive("hyperbola", lambda u: torch.sqrt(1 + u * u)),
     Primitive("semicircle", lambda u: torch.sqrt((1 - u) * (1 + u)), Domain(-1.0, 1.0)),
 )

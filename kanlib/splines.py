@@ -138,9 +138,7 @@ def basis(
     tensor([[[0.5000, 0.5000, 0.0000]]])
     """
     check_spline(grid, degree, extrapolate)
-    cell, values = local_basis(
-        x, grid, degree, derivative=derivative, extrapolate=extrapolate, uniform=uniform
-    )
+    cell, values = local_basis(x, grid, degree, derivative=derivative, extrapolate=extrapolate, uniform=uniform)
     return spread(cell, values, grid.shape[1] - 1 + degree)
 
 
@@ -246,9 +244,7 @@ def fit_coefficients(
             f"fit_coefficients got x {tuple(x.shape)} and y {tuple(y.shape)}; expected x (n, in) and "
             "y (n, out, in) with n > 0. Give each edge its own target values."
         )
-    design = basis(
-        x.double(), grid.double(), degree, extrapolate=extrapolate, uniform=uniform
-    )  # (n, in, G + k)
+    design = basis(x.double(), grid.double(), degree, extrapolate=extrapolate, uniform=uniform)  # (n, in, G + k)
     left, singular, right = torch.linalg.svd(design.transpose(0, 1), full_matrices=False)
     keep = singular > tolerance * singular[:, :1]
     inverse = torch.where(keep, singular, 1.0).reciprocal() * keep
@@ -329,6 +325,4 @@ def check_spline(grid: Tensor, degree: int, extrapolate: str) -> None:
         known = ", ".join(map(repr, get_args(Extrapolate)))
         raise InputError(f"extrapolate {extrapolate!r} is not known; expected one of {known}.")
     if grid.ndim != 2 or grid.shape[1] < 2:
-        raise InputError(
-            f"the grid has shape {tuple(grid.shape)}; expected (in_features, G + 1), G at least 1."
-        )
+        raise InputError(f"the grid has shape {tuple(grid.shape)}; expected (in_features, G + 1), G at least 1.")
