@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import json
 import math
 import sys
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A column's name may have letters the terminal does not: not a reason to lose the result.
+            stream.reconfigure(errors="backslashreplace")
     arguments = _parser().parse_args(argv)
     try:
         with warnings.catch_warnings():
@@ -68,7 +73,7 @@ def discover(arguments: argparse.Namespace) -> int:
         progress=not arguments.quiet,
     )
     if arguments.json:
-        text = json.dumps(record(found), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        text = json.dumps(record(found), indent=2, ensure_ascii=to_stdout, allow_nan=False) + "\n"
         if to_stdout:
             print(text, end="")
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -135,6 +136,18 @@ def test_json_to_stdout_leaves_stdout_to_it(search: Found, capsys: pytest.Captur
     out, err = capsys.readouterr()
     assert list(json.loads(out)) == KEYS
     assert "no formula is supported" in err
+
+
+def test_letters_the_terminal_does_not_have_lose_no_result(search: Found, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = sympy.Symbol("e_")
+    search.formula = Formula(2 * x, {}, (x,), names=("é",), target="β")
+    streams = [io.TextIOWrapper(io.BytesIO(), encoding="ascii") for _ in range(2)]
+    monkeypatch.setattr(sys, "stdout", streams[0])
+    monkeypatch.setattr(sys, "stderr", streams[1])
+    assert main(["discover", PLANETS, "--target", "T_years", "--json", "-"]) == 0
+    out, err = (stream.seek(0) or stream.read() for stream in streams)
+    assert json.loads(out)["symbols"] == {"e_": "é"}
+    assert "\\u03b2 = 2*e_" in err
 
 
 def test_the_text_shows_formula_errors_scores_front_and_notes(
