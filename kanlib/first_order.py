@@ -162,9 +162,8 @@ class _Gradient:
     def __call__(self) -> Tensor:
         known = self.at is not None and all(map(torch.equal, self.at, self.parameters))
         if not known:
-            with torch.enable_grad():
-                loss, objective = self.problem.terms(self.model, self.rows)
-                found = torch.autograd.grad(objective, self.parameters, allow_unused=True)
+            loss, objective = self.problem.terms(self.model, self.rows)
+            found = torch.autograd.grad(objective, self.parameters, allow_unused=True)
             self.at = [parameter.detach().clone() for parameter in self.parameters]
             self.gradients = list(found)
             self.loss, self.objective = float(loss.detach()), objective.detach()

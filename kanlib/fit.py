@@ -253,6 +253,8 @@ def _generator(seed: Any) -> torch.Generator:
         return seed
     if not hasattr(seed, "__index__"):
         raise InputTypeError(f"seed is {seed!r}; expected a whole number or a torch.Generator.")
+    if not -(2**63) <= int(seed) < 2**63:
+        raise InputError(f"seed is {seed}; expected a whole number of at most 63 bits.")
     return torch.Generator().manual_seed(int(seed))
 
 

@@ -109,15 +109,16 @@ class Problem:
 
     def terms(self, model: KAN, rows: Rows) -> tuple[Tensor, Tensor]:
         """Loss and objective (loss plus penalties) on some rows, both scalars with a gradient."""
-        activations = model.activations(rows.x) if self.penalties.on_edges else None
-        prediction = model(rows.x) if activations is None else activations[-1]
-        loss = self.loss(prediction, rows.y, rows.weight)
-        if not loss.requires_grad:
-            raise InputError(
-                "The loss does not depend on the network's parameters; expected a differentiable scalar. "
-                "Keep the prediction in torch, without .item(), .detach() or NumPy."
-            )
-        return loss, loss + self.penalties(model, activations) if self.penalties else loss
+        with torch.enable_grad():
+            activations = model.activations(rows.x) if self.penalties.on_edges else None
+            prediction = model(rows.x) if activations is None else activations[-1]
+            loss = self.loss(prediction, rows.y, rows.weight)
+            if not loss.requires_grad:
+                raise InputError(
+                    "The loss does not depend on the network's parameters; expected a differentiable scalar. "
+                    "Keep the prediction in torch, without .item(), .detach() or NumPy."
+                )
+            return loss, loss + self.penalties(model, activations) if self.penalties else loss
 
     def loss_on(self, model: KAN, rows: Rows) -> float:
         """The loss on some rows, without penalties or gradient."""

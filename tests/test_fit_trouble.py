@@ -158,6 +158,7 @@ def test_wrong_data_are_clear_errors(change: Any, message: str) -> None:
         ({"learning_rate": -1.0, "method": "adam"}, "learning_rate is -1.0"),
         ({"batch_size": 0}, "batch_size is 0"),
         ({"patience": 0}, "patience is 0"),
+        ({"seed": 2**70}, "seed is 1180591620717411303424"),
         ({"validation": np.float32(1.0)}, "fraction between 0 and 1"),
         ({"schedule": "warp"}, "schedule is 'warp'"),
         ({"l1": -1.0}, "l1 is -1.0"),
@@ -265,3 +266,11 @@ def test_hidden_values_beyond_the_floats_end_in_a_status() -> None:
         model.layers[1].coefficients.zero_()
     assert quiet(model, x, y, method="lbfgs", steps=5).status in ("max_steps", "converged")
     assert model(x.float()).isfinite().all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_training_does_not_mind_no_grad(method: str) -> None:
+    x, y = table(50)
+    with torch.no_grad():
+        losses = quiet(network(), x, y, method=method, steps=5).history["train_loss"]
+    assert losses[-1] < losses[0]
