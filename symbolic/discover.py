@@ -1,51 +1,22 @@
-"""From a table to a law: grow networks through the ladder of shapes, read formulas off them, and judge."""
+"""From a table to a law: the entry."""
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from numbers import Integral
-from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from kanlib.errors import FormulaError, InputError
-from kanlib.progress import progress_bar
+from kanlib.errors import InputError
 from kanlib.threads import one_thread
 
-from .description import structure_cost
-from .discovery import Discovery, FrontPoint, pareto_front
+from .conclusion import conclude
+from .discovery import Discovery
 from .edges import search_set
-from .formula import Formula
-from .joint import Candidate, joint_candidates
-from .law_network import law_network
-from .names import safe_symbols
-from .noise import EQUAL, NoiseModel, noise_models
-from .problem import Problem, split, table
-from .reference import polynomial_length
-from .shapes import Shape, Trained, ladder, train
-from .snapping import fitted, snap
-from .symbolify import finish
-from .trim import in_units_of_y, trim
-from .verdict import EXACT, Judgement, held_out_residuals, judge
+from .problem import table
+from .search import Search
 
 __all__ = ["discover"]
-
-Array = NDArray[np.float64]
-
-_CLEAR = 1e-3  # held-out error relative to y at which a shape is looked at before larger ones are tried
-_COMPARABLE = 1.25  # shapes within this factor of the best held-out error are looked at
-_POOR = 0.1  # error relative to y above which a shape is not worth a look
-_MOST_EDGES = 12  # beyond this no formula of the whole network is readable
-_FINISHED = 6  # candidates of a shape that are finished and judged at the most
-_BEHIND = 8.0  # nats by which a candidate may be behind the first and still become the shortest
-_SLACK = 3.0  # nats
-_RIVAL = 3.0  # nats within which a formula is no clear second (odds of 20 to 1)
-_HOPELESS = 2.0  # times the error of the best network
 
 
 def discover(
@@ -92,6 +63,7 @@ def discover(
 
     Examples
     --------
+    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> X = rng.uniform(1, 3, (200, 2))
     >>> found = discover(X, X[:, 0] * np.exp(-X[:, 1]), names=["a", "t"])
@@ -100,295 +72,7 @@ def discover(
     """
     if not isinstance(seed, Integral) or not 0 <= seed < 2**63:
         raise InputError(f"seed is {seed!r}; expected a whole number from 0 to 2^63 - 1.")
-    search = _Search(table(X, y, names, target_name), int(seed), time_limit, search_set(primitives), progress)
+    search = Search(table(X, y, names, target_name), int(seed), time_limit, search_set(primitives), progress)
     with one_thread(), search.bar:
         search.run()
-        return search.result()
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """One formula that was judged."""
-
-    point: FrontPoint
-    judgement: Judgement
-    trained: Trained
-    candidate: Candidate
-    noise: NoiseModel
-    held_residuals: Array
-    length: float  # description length, by which accepted formulas are compared
-
-
-class _Search:
-    """The state of one search: what was trained, which formulas came of it, and what was done."""
-
-    def __init__(
-        self, problem: Problem, seed: int, time_limit: float, primitives: tuple[str, ...], progress: bool
-    ) -> None:
-        self.start = time.monotonic()
-        self.problem, self.primitives = problem, primitives
-        self.seed, self.time_limit = seed, time_limit
-        self.rng = np.random.default_rng(seed)
-        self.generator = torch.Generator().manual_seed(seed)
-        self.held, self.sample = split(problem, self.rng)
-        self.symbols, _ = safe_symbols(problem.names)
-        self.notes = list(problem.notes)
-        n = len(problem.y)
-        self.held_out = (
-            f"{n} rows are few: every row was left out once"
-            if self.held is None
-            else f"{int(self.held.sum())} of {n} rows, chosen at random"
-        )
-        self.notes.append(f"held out: {self.held_out}")
-        self.trained: list[Trained] = []
-        self.noise_models = noise_models(problem.y)
-        self.entries: list[_Entry] = []
-        self.looked_at: set[str] = set()
-        self.bar = progress_bar(
-            desc="discover", disable=not progress, leave=False, bar_format="{desc} [{elapsed}]{postfix}"
-        )
-
-    def left(self) -> float:
-        """Seconds until the time is up."""
-        return self.start + self.time_limit - time.monotonic()
-
-    def expired(self) -> bool:
-        return self.left() < 0
-
-    def run(self) -> None:
-        shapes = ladder(len(self.problem.varying))
-        for shape in shapes:
-            if self.expired():
-                self.notes.append(f"time was up before the shape '{shape.name}'")
-                break
-            self.bar.set_description(f"discover: {shape.name}")
-            trained = self.grow(shape)
-            if trained is not None and trained.held_error < _CLEAR:
-                self.look_at(trained)
-                if self.exact():
-                    return
-        if not self.trained:
-            return
-        floor = min(trained.held_error for trained in self.trained)
-        # From the fewest edges up. Once a formula has passed (so that no network does better), larger networks have
-        # nothing to add but another way to write the same.
-        most = _MOST_EDGES
-        by_size = sorted(self.trained, key=lambda t: t.n_edges)
-        likely = [t for t in by_size if t.held_error <= _COMPARABLE * floor]
-        # The best network's own edges may be no primitives, where another shape's are: exp(a + b) is a product too.
-        others = [t for t in by_size if _COMPARABLE * floor < t.held_error < _POOR]
-        for trained in [*likely, *others]:
-            if trained in others and self.accepted():
-                break
-            if trained.n_edges <= most and not self.expired():
-                self.look_at(trained)
-                if self.accepted():
-                    most = min(most, trained.n_edges)
-
-    def grow(self, shape: Shape) -> Trained | None:
-        trained = train(shape, self.sample, self.generator, self.expired)
-        if trained is None:
-            self.notes.append(
-                f"{shape.name}: not tried, {self.sample.n_distinct} different rows cannot bear its constants"
-            )
-            return None
-        if len(self.sample.t) >= 40:
-            trained = trim(trained, self.sample, share=1.0 if shape.name == "general" else 0.5, expired=self.expired)
-        self.trained.append(trained)
-        self.notes.append(
-            f"{shape.name}, y = {shape.template}: grid of {trained.grid_size} cells, "
-            f"error {trained.held_error:.2g} of the spread of y"
-        )
-        return trained
-
-    def look_at(self, trained: Trained) -> None:
-        """Read formulas off a network and judge them."""
-        if trained.shape.name in self.looked_at or trained.n_edges > _MOST_EDGES:
-            return
-        self.looked_at.add(trained.shape.name)
-        self.bar.set_description(f"discover: formulas for {trained.shape.name}")
-        problem = self.problem
-        rows = slice(None) if self.held is None else ~self.held
-        X, y = problem.X[rows], problem.y[rows]
-        network = self.network(trained)
-        found = joint_candidates(network, X, y, self.symbols, primitives=self.primitives, expired=self.expired, most=40)
-        for rank, candidate in enumerate(found[:_FINISHED]):
-            if self.accepted() and candidate.length > found[0].length + _BEHIND:
-                break
-            raw = Formula(
-                candidate.structure, candidate.values, self.symbols, names=problem.names, target=problem.target_name
-            )
-            if self.hopeless(raw):
-                if rank == 0:
-                    self.record(raw, trained, candidate, EQUAL)
-                continue
-            for noise in self.noise_models:
-                seconds = min(5.0, max(0.5, self.left()))
-                try:
-                    formula = finish(
-                        candidate, X, y, self.symbols, problem.names, problem.target_name, noise, time_limit=seconds
-                    )
-                except FormulaError:
-                    continue  # it left the real numbers on the way: no candidate after all
-                self.record(formula, trained, candidate, noise)
-                if self.exact():
-                    break
-            if self.exact() or self.expired():
-                break
-
-    def hopeless(self, formula: Formula) -> bool:
-        """Whether a candidate is so far from passing on held-out rows that no polish can make up for it."""
-        problem = self.problem
-        residuals = held_out_residuals(formula, problem.X, problem.y, self.held)
-        error = math.sqrt(float(np.mean(residuals**2)))
-        floor = min(trained.held_error for trained in self.trained) * self.sample.scale
-        if self.held is not None and not error <= _HOPELESS * floor + EXACT * problem.spread:
-            return True
-        return not error < problem.spread * math.exp(-1 / len(residuals))  # one nat better than the mean
-
-    def record(self, formula: Formula, trained: Trained, candidate: Candidate, noise: NoiseModel) -> None:
-        """Judge a formula and keep it, accepted or not."""
-        problem = self.problem
-        residuals = held_out_residuals(formula, problem.X, problem.y, self.held, noise.weight(problem.y))
-        everywhere = problem.y - formula.predict(problem.X)
-        judgement = self.judge(residuals, everywhere)
-        rmse = math.sqrt(float(np.mean(residuals**2)))
-        # Few rows: the residuals of left-out rows, which many constants cannot make small.
-        few = self.held is None
-        free = sum(constant.exact is None for constant in formula.constants)
-        shown = residuals if few else everywhere
-        structure = structure_cost(formula.structure)
-        length = noise.length(shown, problem.y, free, structure) if np.isfinite(rmse) else math.inf
-        if judgement.accepted and rmse > EXACT * problem.spread:
-            other, degree = polynomial_length(problem.X, problem.y, formula.used, noise, one_by_one=few)
-            # A law may be a polynomial; nodes are counted a little differently there.
-            if length > other + _SLACK:
-                reason = f"it is no shorter than a polynomial of degree {degree} that describes the data as well"
-                judgement = Judgement(False, (reason,))
-        point = FrontPoint(formula.complexity, rmse, formula, trained.shape.template, judgement.accepted)
-        self.entries.append(_Entry(point, judgement, trained, candidate, noise, residuals, length))
-        self.bar.set_postfix_str(f"{problem.target_name} = {formula.text()}", refresh=False)
-
-    def judge(self, residuals: Array, everywhere: Array) -> Judgement:
-        y = self.problem.y
-        if self.held is None:
-            n = len(y)
-            reference, network = (y - y.mean()) * n / (n - 1), None
-        else:
-            reference = y[self.held] - y[~self.held].mean()
-            best = min(self.trained, key=lambda trained: trained.held_error)
-            with torch.no_grad():
-                network = (best.model(self.sample.X_held)[:, 0] - self.sample.t_held).numpy() * self.sample.scale
-        return judge(
-            residuals,
-            reference,
-            network,
-            all_residuals=everywhere,
-            X=self.problem.X,
-            spread=self.problem.spread,
-            rng=self.rng,
-            one_by_one=self.held is None,
-        )
-
-    def accepted(self) -> bool:
-        return any(entry.point.accepted for entry in self.entries)
-
-    def exact(self) -> bool:
-        points = [entry.point for entry in self.entries]
-        return any(point.accepted and point.rmse <= EXACT * self.problem.spread for point in points)
-
-    def network_rmse(self, trained: Trained) -> float:
-        """Error of a network on all held-out rows, in units of y."""
-        with torch.no_grad():
-            residuals = trained.model(self.sample.X_held)[:, 0] - self.sample.t_held
-        return float(residuals.square().mean().sqrt()) * self.sample.scale
-
-    def network(self, trained: Trained) -> Any:
-        """The trained network in the units of the data, reading the original columns."""
-        network = in_units_of_y(trained.model, self.sample.scale, self.sample.shift)
-        return self.problem.on_all_columns(network)
-
-    def result(self) -> Discovery:
-        problem = self.problem
-        X, y = problem.X, problem.y
-        accepted = [entry for entry in self.entries if entry.point.accepted]
-        best = min(accepted, key=lambda entry: entry.length, default=None)
-        floor = min((t.held_error for t in self.trained), default=math.nan) * problem.spread
-        common: dict[str, Any] = {
-            "seed": self.seed,
-            "front": pareto_front([entry.point for entry in self.entries]),
-            "held_out": self.held_out,
-            "noise_floor": floor,
-            "names": problem.names,
-            "target_name": problem.target_name,
-            "ranges": np.stack([X.min(axis=0), X.max(axis=0)], axis=1),
-        }
-        if best is None:
-            shown = min(self.trained, key=lambda t: t.held_error, default=None)
-            rmse = math.nan if shown is None else self.network_rmse(shown)
-            message, reasons = self.why_none()
-            return Discovery(
-                status="none",
-                message=message,
-                reasons=reasons,
-                formula=None,
-                network=None if shown is None else self.network(shown),
-                r2=1 - (rmse / problem.spread) ** 2,
-                rmse=rmse,
-                notes=tuple(self.notes),
-                seconds=time.monotonic() - self.start,
-                **common,
-            )
-        formula = self.on_all_rows(best.point.formula, best.noise)
-        network = self.network(best.trained)
-        law = law_network(network, best.candidate, formula, X)
-        chosen = replace(best.point, formula=formula, complexity=formula.complexity)
-        others = [entry.point for entry in self.entries if entry.point.formula.form != formula.form]
-        common["front"] = pareto_front([*others, chosen], keep=chosen)
-        reference = y[self.held] - y[~self.held].mean() if self.held is not None else y - y.mean()
-        rivals = {
-            entry.point.formula.text(): entry.length - best.length
-            for entry in sorted(accepted, key=lambda entry: -entry.length)
-            if entry.length < best.length + _RIVAL and entry.point.formula.form != best.point.formula.form
-        }
-        for text, behind in sorted(rivals.items(), key=lambda item: item[1]):
-            self.notes.append(
-                f"{problem.target_name} = {text} is supported almost as well ({behind:.1f} nats behind): "
-                "more rows would tell them apart"
-            )
-        self.notes.append(f"constants of the formula fitted to all rows, with {best.noise.name}")
-        return Discovery(
-            status="found",
-            message=f"a formula of the shape y = {best.trained.shape.template} is supported",
-            reasons=best.judgement.reasons,
-            formula=formula,
-            network=law or network,
-            r2=1 - float(np.sum(best.held_residuals**2) / np.sum(reference**2)),
-            rmse=best.point.rmse,
-            notes=tuple(self.notes),
-            seconds=time.monotonic() - self.start,
-            edge_primitives={} if law else best.candidate.edges,
-            **common,
-        )
-
-    def on_all_rows(self, formula: Formula, noise: NoiseModel) -> Formula:
-        """Constants from all rows; more rows may single out an exact constant that fewer could not."""
-        X, y = self.problem.X, self.problem.y
-        weight = noise.weight(y)
-        refitted = snap(fitted(formula, X, y, weight), X, y, weight)
-        finite = np.all(np.isfinite(refitted.predict(X)))
-        return refitted if finite else formula
-
-    def why_none(self) -> tuple[str, tuple[str, ...]]:
-        if not self.entries:
-            if self.expired():
-                return "time was up before a formula was tried", ("raise time_limit",)
-            return "no network explains the held-out rows with few enough edges to read a formula off", tuple(
-                note for note in self.notes if "error" in note
-            )
-        tried = sorted(self.entries, key=lambda entry: entry.point.rmse)[:3]
-        reasons = tuple(
-            f"{self.problem.target_name} = {entry.point.formula.text()}: {entry.judgement.reasons[-1]}"
-            for entry in tried
-        )
-        return "no formula passes the tests; the best was refused because " + tried[0].judgement.reasons[-1], reasons
+        return conclude(search)

@@ -125,28 +125,25 @@ class FormulaRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
         """Values of the formula; of the network, or the mean, where there is none (see ``predicts_with_``).
 
-        Rows outside the formula's domain are predicted by the network, with a `DataWarning`.
+        Rows outside the formula's domain get its value at the nearest point of the training data's range, with a
+        `DataWarning`; NaN where even that is outside.
         """
         check_is_fitted(self)
         table = validate_data(self, X, dtype=np.float64, reset=False)
-        if self.predicts_with_ == "mean":
-            return np.full(len(table), self.mean_)
         if self.formula_ is None:
-            return self._by_network(table)
+            if self.predicts_with_ == "mean" or self.network_ is None:
+                return np.full(len(table), self.mean_)
+            with torch.no_grad():
+                return np.asarray(self.network_(torch.from_numpy(table))[:, 0].numpy())
         values = self.formula_.predict(table)
         outside = ~np.isfinite(values)
         if np.any(outside):
             warnings.warn(
                 f"{int(outside.sum())} of {len(values)} rows lie outside the domain of {self.formula_.text()}; they "
-                "are predicted by the network instead. Check those rows: the law says nothing about them.",
+                "get its value at the nearest point of the training data's range. Check those rows: the law says nothing "
+                "about them.",
                 DataWarning,
                 stacklevel=2,
             )
-            values[outside] = self._by_network(table[outside])
+            values[outside] = self.formula_.predict(np.clip(table[outside], *self.discovery_.ranges.T))
         return values
-
-    def _by_network(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
-        if self.network_ is None:
-            return np.full(len(table), self.mean_)
-        with torch.no_grad():
-            return np.asarray(self.network_(torch.from_numpy(table))[:, 0].numpy())

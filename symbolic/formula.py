@@ -66,6 +66,7 @@ class Formula:
     names : the column names; the symbols' names by default.
     covariance : (p, p) of the p fitted constants, in the order they have in ``values``.
     dof, residual_std : degrees of freedom and residual standard error of the fit.
+    relative_errors : whether the errors were taken to be proportional to the value; then ``residual_std`` is relative.
     target : name of what the formula gives.
 
     Two formulas are equal when they have the same expression, columns and target.
@@ -89,6 +90,7 @@ class Formula:
     covariance: Array | None = None
     dof: int | None = None
     residual_std: float | None = None
+    relative_errors: bool = False
     target: str = "y"
 
     def __post_init__(self) -> None:
@@ -262,7 +264,8 @@ class Formula:
                 for constant in constants
             ]
         if self.residual_std is not None and self.dof:
-            lines.append(f"residual standard error {self.residual_std:.4g} on {self.dof} degrees of freedom")
+            unit = f" times {self.target}" if self.relative_errors else ""
+            lines.append(f"residual standard error {self.residual_std:.4g}{unit} on {self.dof} degrees of freedom")
         read = {str(self.symbols[index]) for index in self.used}
         lines += [f"{symbol} is column {name!r}" for symbol, name in self.symbols_map.items() if symbol in read]
         return "\n".join(lines)

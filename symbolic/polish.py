@@ -55,7 +55,7 @@ def polish(
     >>> X = np.linspace(0.1, 3, 12)[:, None]
     >>> y = 2.5 * X[:, 0] / (X[:, 0] + 0.375)
     >>> print(polish(Formula(c1 + c2 / (s + c3), {c1: 2.4, c2: -0.9, c3: 0.4}, (s,)), X, y))
-    5*s/(2*(s + 3/8))
+    20*s/(8*s + 3)
     """
     end = time.monotonic() + time_limit
     table, target = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)

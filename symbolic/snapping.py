@@ -93,12 +93,12 @@ class _Fit:
         """n/2 log(rss): the part of the description that the residuals take."""
         return description_length(fit.rss, self.n, 0, self.scaled_y)
 
-    def replaced(self, symbol: Symbol, exact: Expr) -> tuple[Formula, Refit] | None:
-        """The formula with one constant exact and the others refitted; None where that makes no sense."""
+    def replaced(self, exact: Mapping[Symbol, Expr]) -> tuple[Formula, Refit] | None:
+        """The formula with these constants exact and the others refitted; None where that makes no sense."""
         values: dict[Symbol, Any] = dict(self.formula.values)
         values.update(zip(self.free, map(float, self.result.values), strict=True))
-        values[symbol] = exact
-        structure = self.formula.structure.xreplace({symbol: exact}) if exact in (0, 1, -1) else self.formula.structure
+        values.update(exact)
+        structure = self.formula.structure.xreplace({s: v for s, v in exact.items() if v in (0, 1, -1)})
         values = {s: v for s, v in values.items() if s in structure.free_symbols}
         free = [s for s, v in values.items() if isinstance(v, float)]
         numbers = structure.xreplace({s: v for s, v in values.items() if not isinstance(v, float)})
@@ -150,13 +150,32 @@ def fitted(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLik
 def formula_length(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
     """Nats to write y by a formula: residuals, fitted constants, and one bit for every node. Smaller is better."""
     fit = _prepare(formula, X, y, sample_weight)
-    structure = structure_cost(fit.formula.structure)
+    structure = structure_cost(fit.formula.form)
     return description_length(fit.result.rss, fit.n, len(fit.free), fit.scaled_y, structure)
 
 
 def _prepare(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> _Fit:
     weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     return _Fit(formula, np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64), weight)
+
+
+def _without_zeros(fit: _Fit) -> _Fit:
+    """Drop all constants at once that are zero within their error, if the formula is shorter for it.
+
+    One at a time is safer and comes next; long formulas with many zeros would take a refit for each of them.
+    """
+    zeros: dict[Symbol, Expr] = {
+        symbol: Integer(0) for symbol, (value, error) in fit.intervals().items() if abs(value) < error
+    }
+    if len(zeros) < 2 or fit.n < 2:
+        return fit
+    changed = fit.replaced(zeros)
+    if changed is None:
+        return fit
+    left = sum(isinstance(value, float) for value in changed[0].values.values())
+    saved = constants_cost(len(fit.free), fit.n) - constants_cost(left, fit.n)
+    shorter = saved + fit.length(fit.result) - fit.length(changed[1]) > 0
+    return _Fit(changed[0], fit.X, fit.y, fit.sample_weight) if shorter else fit
 
 
 def drop_constants(
@@ -186,7 +205,7 @@ def drop_constants(
     >>> print(drop_constants(Formula(a * x**2 + b, {a: 0.9, b: 0.1}, (x,)), X, X[:, 0] ** 2))
     x**2
     """
-    fit = _prepare(formula, X, y, sample_weight)
+    fit = _without_zeros(_prepare(formula, X, y, sample_weight))
     while fit.free and fit.n > 1 and time.monotonic() < deadline:
         now = fit.length(fit.result)
         size = count_nodes(fit.formula.structure)
@@ -200,7 +219,7 @@ def drop_constants(
                 # The loss is about that of a straight formula; a bent one may do better, but not ten times.
                 if count_nodes(shorter) >= size or 0.1 * _loss(value - exact, error) > saved + 1.0:
                     continue
-                changed = fit.replaced(symbol, Integer(exact))
+                changed = fit.replaced({symbol: Integer(exact)})
                 if time.monotonic() > deadline:
                     break
                 if changed is None:
@@ -263,7 +282,7 @@ def snap(
         for expected, symbol, exact in options[:8]:
             if expected < -1.0:
                 break
-            changed = fit.replaced(symbol, exact)
+            changed = fit.replaced({symbol: exact})
             if changed is None:
                 continue
             value, error = fit.intervals()[symbol]

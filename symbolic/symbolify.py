@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -133,7 +134,8 @@ def finish(
     """Refit a candidate on all rows, cut and recognise its constants, and write it in its shortest form."""
     structure, values = reduce_parameters(candidate.structure, candidate.values, symbols, X)
     formula = Formula(structure, values, symbols, names=tuple(names), target=target_name)
-    return polish(formula, X, y, noise.weight(y), time_limit=time_limit)
+    polished = polish(formula, X, y, noise.weight(y), time_limit=time_limit)
+    return replace(polished, relative_errors=noise.power == 1)
 
 
 def formula_length(formula: Formula, X: Array, y: Array, noise: NoiseModel = EQUAL) -> float:
@@ -142,4 +144,4 @@ def formula_length(formula: Formula, X: Array, y: Array, noise: NoiseModel = EQU
     if not np.all(np.isfinite(residuals)):
         return math.inf
     free = sum(constant.exact is None for constant in formula.constants)
-    return noise.length(residuals, y, free, structure_cost(formula.structure))
+    return noise.length(residuals, y, free, structure_cost(formula.form))

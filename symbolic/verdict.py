@@ -29,7 +29,7 @@ EXACT = 1e-9
 """Relative error below which a formula counts as exact: no noise is left to be judged."""
 
 _GAIN = 6.0  # nats by which a formula must beat the mean on held-out rows
-_GAIN_FEW = 8.0  # the same where rows are left out one by one: the structure has seen them all
+_GAIN_FEW = 10.0  # the same where rows are left out one by one: the structure has seen them all
 _WORSE = 3.0  # standard errors by which a network must beat a formula to refute it
 _ALIKE = 4.0  # standard errors by which neighbouring residuals must agree
 
@@ -90,7 +90,8 @@ def judge(
     passed: list[str] = []
     gain = 0.5 * len(residuals) * math.log(float(np.mean(reference**2)) / error**2)
     if gain < (_GAIN_FEW if one_by_one else _GAIN):
-        return Judgement(False, (f"it predicts held-out rows hardly better than their mean ({gain:.1f} nats)",))
+        how = f"hardly better than their mean ({gain:.1f} nats)" if gain > 0 else "no better than their mean"
+        return Judgement(False, (f"it predicts held-out rows {how}",))
     passed.append(f"it beats the mean of y by {gain:.0f} nats on held-out rows")
     if network is not None:
         difference = residuals**2 - network**2

@@ -40,7 +40,7 @@ def test_a_true_law_passes_with_and_without_noise() -> None:
 @pytest.mark.parametrize(
     ("residuals", "network", "why"),
     [
-        (Y - Y.mean(), None, "hardly better"),
+        (Y - Y.mean(), None, "better than their mean"),
         (Y - X[:, 0], NOISE, "network"),
         (NOISE + 0.15 * np.sin(9 * X[:, 0]), None, "not noise"),
         (np.where(np.arange(200) == 7, np.nan, NOISE), None, "finite"),
