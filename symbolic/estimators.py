@@ -140,8 +140,8 @@ class FormulaRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         if np.any(outside):
             warnings.warn(
                 f"{int(outside.sum())} of {len(values)} rows lie outside the domain of {self.formula_.text()}; they "
-                "get its value at the nearest point of the training data's range. Check those rows: the law says nothing "
-                "about them.",
+                "get its value at the nearest point of the training data's range. Check those rows: the law says "
+                "nothing about them.",
                 DataWarning,
                 stacklevel=2,
             )
