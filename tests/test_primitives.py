@@ -74,9 +74,7 @@ class TestContract:
         u = points(primitive)
         with mpmath.workdps(30):
             exact = [float(ORACLE[primitive.name](mpmath.mpf(v))) for v in u.tolist()]
-        torch.testing.assert_close(
-            evaluate(primitive, u), torch.tensor(exact, dtype=u.dtype), rtol=1e-13, atol=1e-15
-        )
+        torch.testing.assert_close(evaluate(primitive, u), torch.tensor(exact, dtype=u.dtype), rtol=1e-13, atol=1e-15)
 
     def test_float32_stays_float32(self, primitive: Primitive) -> None:
         u = points(primitive)

@@ -191,9 +191,7 @@ def test_free_knots_at_equal_distances_are_the_uniform_case() -> None:
         )
 
 
-@pytest.mark.filterwarnings(
-    "ignore:`torch.jit.script` is deprecated:DeprecationWarning"
-)  # torch's own, in jvp
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # torch's own, in jvp
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("knots", KNOTS)
 def test_torch_func(knots: str, rule: str) -> None:
