@@ -113,7 +113,7 @@ class FormulaRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.formula_ = self.discovery_.formula
         self.front_ = self.discovery_.front
         self.network_ = self.discovery_.network
-        self.mean_ = float(np.mean(y))
+        self.mean_ = float(np.mean(np.asarray(y, dtype=np.float64)))
         if self.formula_ is not None:
             self.predicts_with_ = "formula"
         else:

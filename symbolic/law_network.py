@@ -47,10 +47,10 @@ def law_network(network: KAN, candidate: Candidate, formula: Formula, X: Array) 
         gauss_newton(law, table, values, max_steps=80)
         negligible = [edge for edge in edge_effects(law, table) if edge[0] < 0.1 * _AGREES * float(values.std())]
         cut_edges(law, negligible, table)
-        for depth, layer in enumerate(law.layers):
-            _write_plainly(layer)
+        for depth, owner in enumerate(law.layers):
+            _write_plainly(owner)
             if depth + 1 < len(law.layers):
-                _pass_biases_on(layer, law.layers[depth + 1], law.widths[depth + 1].sums)
+                _pass_biases_on(owner, law.layers[depth + 1], law.widths[depth + 1].sums)
         try:
             law = compact(law)
         except InputError:

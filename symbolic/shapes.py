@@ -196,6 +196,10 @@ def _put(layer: KANLayer, j: int, i: int, curve: Callable[[Tensor], Tensor]) -> 
         layer.coefficients[j, i] = curve(greville)
 
 
+def _parabola(constant: float, slope: float, bend: float) -> Callable[[Tensor], Tensor]:
+    return lambda u: constant + slope * u + bend * u * u
+
+
 def _additive_fit(sample: Sample, size: int, target: Tensor) -> KAN:
     model = _network([sample.n_inputs, 1], sample, size)
     gauss_newton(model, sample.X, target, roughness=1e-6)
@@ -222,7 +226,7 @@ def _link_starts(sample: Sample, size: int, rng: torch.Generator) -> Iterator[KA
         model = _network([sample.n_inputs, 1, 1], sample, size)
         slopes = torch.randn(sample.n_inputs, generator=rng, dtype=torch.float64)
         for i, slope in enumerate(slopes.tolist()):
-            _put(model.layers[0], 0, i, lambda u, slope=slope: slope * u)
+            _put(model.layers[0], 0, i, _parabola(0.0, slope, 0.0))
         yield model
 
 
@@ -250,7 +254,7 @@ def _random_product(sample: Sample, size: int, k: int, rng: torch.Generator) -> 
         last.fix_edge(term, 0, "identity")
         for i in range(n):
             a, b = torch.randn(2, generator=rng, dtype=torch.float64).tolist()
-            _put(first, term * n + i, i, lambda u, a=a, b=b: 1 + 0.5 * a * (u - 0.5) + 0.2 * b * u * u)
+            _put(first, term * n + i, i, _parabola(1 - 0.25 * a, 0.5 * a, 0.2 * b))
     return model
 
 
@@ -296,7 +300,7 @@ def _general_starts(hidden: int) -> Callable[[Sample, int, torch.Generator], Ite
             for j in range(hidden):
                 for i in range(sample.n_inputs):
                     a, b = torch.randn(2, generator=rng, dtype=torch.float64).tolist()
-                    _put(model.layers[0], j, i, lambda u, a=a, b=b: a * u + b * (u - 0.5) ** 2)
+                    _put(model.layers[0], j, i, _parabola(0.25 * b, a - b, b))
             yield model
 
     return starts
