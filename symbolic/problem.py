@@ -136,4 +136,4 @@ def split(problem: Problem, rng: np.random.Generator) -> tuple[NDArray[np.bool_]
     def tensors(rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
         return torch.from_numpy(X[rows].copy()), torch.from_numpy((y[rows] - shift) / scale)
 
-    return held, Sample(*tensors(train_rows), *tensors(held_rows), scale, shift)
+    return held, Sample(*tensors(train_rows), *tensors(held_rows), scale, shift, held is not None)

@@ -233,7 +233,9 @@ class Search:
         return any(point.accepted and point.rmse <= EXACT * self.problem.spread for point in points)
 
     def network_rmse(self, trained: Trained) -> float:
-        """Error of a network on all held-out rows, in units of y."""
+        """Error of a network on all held-out rows, in units of y (per degree of freedom where none were set aside)."""
+        if self.held is None:
+            return trained.held_error * self.sample.scale
         with torch.no_grad():
             residuals = trained.model(self.sample.X_held)[:, 0] - self.sample.t_held
         return float(residuals.square().mean().sqrt()) * self.sample.scale

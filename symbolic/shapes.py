@@ -37,7 +37,10 @@ _PROMISING = 1e-4  # relative error at which a start has found its shape
 
 @dataclass(frozen=True)
 class Sample:
-    """Rows to train on and rows to judge by; y standardised by the training rows (y = scale * t + shift)."""
+    """Rows to train on and rows to judge by; y standardised by the training rows (y = scale * t + shift).
+
+    Where ``set_aside`` is false the rows were too few to spare any, and both are the same.
+    """
 
     X: Tensor
     t: Tensor
@@ -45,6 +48,7 @@ class Sample:
     t_held: Tensor
     scale: float
     shift: float
+    set_aside: bool = True
 
     @property
     def n_rows(self) -> int:
@@ -150,6 +154,7 @@ def held_error(model: KAN, sample: Sample) -> float:
 
     Rows with a hidden value beyond those of the training rows are passed over (unless they are the most): there a
     spline is a straight line, and one such row would hide by how many decades a shape is right on all others.
+    Without rows that were set aside it is the error of the fit, per degree of freedom that is left.
     """
     inputs = model.activations(sample.X_held)
     squares = (inputs[-1][:, 0] - sample.t_held).square()
@@ -161,7 +166,14 @@ def held_error(model: KAN, sample: Sample) -> float:
     if 2 * int(inside.sum()) > len(squares):
         squares = squares[inside]
     error = float(squares.mean().sqrt())
+    if not sample.set_aside:
+        error *= math.sqrt(sample.n_rows / max(sample.n_rows - _n_constants(model), 1))
     return error if math.isfinite(error) else math.inf
+
+
+def _n_constants(model: KAN) -> int:
+    """Constants that fitting spent; the curves of one node share their level."""
+    return 1 + sum(int(layer.spline_mask().sum()) * (layer.coefficients.shape[-1] - 1) for layer in model.layers)
 
 
 def _judged(shape: Shape, model: KAN, sample: Sample, size: int) -> Trained:
