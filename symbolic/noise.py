@@ -19,6 +19,7 @@ __all__ = ["EQUAL", "NoiseModel", "noise_models"]
 Array = NDArray[np.float64]
 
 _DECADE = 10.0
+_SMALLEST = 1e-100  # its inverse square, the weight, is far from overflow
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ _PROPORTIONAL = NoiseModel("errors proportional to y", 1.0)
 def noise_models(y: Array) -> tuple[NoiseModel, ...]:
     """The models worth comparing: errors proportional to y only where y has one sign and spans a decade.
 
+    Values that are zero to all purposes (exp(-500)) have no errors proportional to them.
+
     Examples
     --------
     >>> [model.name for model in noise_models(np.array([0.2, 1.0, 30.0]))]
@@ -62,4 +65,5 @@ def noise_models(y: Array) -> tuple[NoiseModel, ...]:
     """
     size = np.abs(y)
     one_sign = bool(np.all(y > 0) or np.all(y < 0))
-    return (EQUAL, _PROPORTIONAL) if one_sign and size.max() > _DECADE * size.min() else (EQUAL,)
+    spans = size.max() > _DECADE * size.min() and size.min() > _SMALLEST
+    return (EQUAL, _PROPORTIONAL) if one_sign and spans else (EQUAL,)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
+from scipy.stats import rankdata
 
 from .formula import Formula
 from .snapping import fitted
@@ -85,16 +86,19 @@ def judge(
     if not np.all(np.isfinite(residuals)) or not np.all(np.isfinite(all_residuals)):
         return Judgement(False, ("it is not finite on all rows",))
     error = math.sqrt(float(np.mean(residuals**2)))
-    if error <= EXACT * spread:
+    # Held-out rows may be all alike where the others are not (a spike): these must be met too.
+    if max(error, math.sqrt(float(np.mean(all_residuals**2)))) <= EXACT * spread:
         return Judgement(True, (f"it meets every held-out row to {error / spread:.1e} of the spread of y",))
     passed: list[str] = []
-    gain = 0.5 * len(residuals) * math.log(float(np.mean(reference**2)) / error**2)
+    mean_error = math.sqrt(float(np.mean(reference**2)))
+    smallest = EXACT * EXACT * spread  # the mean, or the formula, may meet these rows exactly
+    gain = len(residuals) * math.log(max(mean_error, smallest) / max(error, smallest))
     if gain < (_GAIN_FEW if one_by_one else _GAIN):
         how = f"hardly better than their mean ({gain:.1f} nats)" if gain > 0 else "no better than their mean"
         return Judgement(False, (f"it predicts held-out rows {how}",))
     passed.append(f"it beats the mean of y by {gain:.0f} nats on held-out rows")
     if network is not None:
-        difference = residuals**2 - network**2
+        difference = (residuals / spread) ** 2 - (network / spread) ** 2  # y may be so large that y**4 overflows
         score = float(difference.mean() / (difference.std(ddof=1) / math.sqrt(len(difference)) + 1e-300))
         if score > _WORSE:
             floor = math.sqrt(float(np.mean(network**2)))
@@ -113,6 +117,9 @@ def judge(
 def neighbour_score(X: Array, residuals: Array, rng: np.random.Generator, permutations: int = 200) -> float:
     """How alike the residuals of nearest neighbours are, in standard deviations of what shuffling gives.
 
+    Every row has two neighbours: the nearest by distance, and the nearest by the ranks of its values, without which
+    most rows of a column that spans decades would lie in one point.
+
     Examples
     --------
     >>> rng = np.random.default_rng(0)
@@ -121,19 +128,22 @@ def neighbour_score(X: Array, residuals: Array, rng: np.random.Generator, permut
     (True, True)
     """
     spread = X.std(axis=0)
-    scaled = X[:, spread > 0] / spread[spread > 0]
-    if not scaled.shape[1]:
+    varying = X[:, spread > 0]
+    if not varying.shape[1]:
         return 0.0
-    # Among equal rows (replicates) the tree picks any: ask for two and take the one that is not the row itself.
-    neighbours = cKDTree(scaled).query(scaled, k=2)[1]
-    own = np.arange(len(scaled))
-    nearest = np.where(neighbours[:, 0] == own, neighbours[:, 1], neighbours[:, 0])
+    nearest = np.stack([_nearest(varying / spread[spread > 0]), _nearest(rankdata(varying, axis=0))])
     centred = residuals - residuals.mean()
     # Ranks keep a few large residuals from deciding.
     ranks = np.argsort(np.argsort(centred)) - (len(centred) - 1) / 2
-    observed = float(ranks @ ranks[nearest])
+    observed = float((ranks[nearest] @ ranks).sum())
     shuffled = np.empty(permutations)
     for k in range(permutations):
         mixed = rng.permutation(ranks)
-        shuffled[k] = mixed @ mixed[nearest]
+        shuffled[k] = (mixed[nearest] @ mixed).sum()
     return float((observed - shuffled.mean()) / (shuffled.std() + 1e-300))
+
+
+def _nearest(points: Array) -> NDArray[np.int64]:
+    """The nearest other point of each; among equal ones (replicates) the tree picks any, perhaps the point itself."""
+    neighbours = cKDTree(points).query(points, k=2)[1]
+    return np.where(neighbours[:, 0] == np.arange(len(points)), neighbours[:, 1], neighbours[:, 0])

@@ -67,6 +67,38 @@ def test_neighbours_among_replicates_and_constant_columns() -> None:
     assert neighbour_score(np.ones((30, 2)), rng.normal(size=30), rng) == 0.0
 
 
+def test_neighbours_in_a_column_that_spans_decades() -> None:
+    rng = np.random.default_rng(6)
+    u = rng.uniform(0, 1, (100, 2))
+    table = np.stack([np.exp(20 * u[:, 0]), u[:, 1]], axis=1)
+    assert neighbour_score(table, np.sin(6 * u[:, 0]), rng) > 4
+    assert abs(neighbour_score(table, rng.normal(size=100), rng)) < 4
+
+
+def test_held_out_rows_that_are_all_alike_prove_nothing() -> None:
+    spike = np.zeros(200)
+    spike[[70, 80]] = 1, -1
+    common = {"X": X, "spread": float(spike.std()), "rng": np.random.default_rng(0), "one_by_one": False}
+    # y = 0 meets the held-out rows exactly, but not the others; so does the mean.
+    for held_out in (np.zeros(50), np.full(50, 1e-3)):
+        judgement = judge(held_out, np.zeros(50), None, all_residuals=spike, **common)
+        assert not judgement.accepted and "no better than their mean" in judgement.reasons[0]
+
+
+@pytest.mark.parametrize("unit", [1e-100, 1e90])
+def test_the_unit_of_y_does_not_change_the_verdict(unit: float) -> None:
+    residuals = unit * (Y - X[:, 0])
+    network, reference = unit * NOISE[:50], unit * (Y[:50] - Y.mean())
+    common = {"X": X, "spread": unit * float(Y.std()), "rng": np.random.default_rng(1), "one_by_one": False}
+    judgement = judge(residuals[:50], reference, network, all_residuals=residuals, **common)
+    assert not judgement.accepted and "network" in judgement.reasons[0]
+
+
+def test_values_that_are_almost_zero_have_no_proportional_errors() -> None:
+    assert noise_models(np.exp(-50 * np.linspace(0, 10, 20))) == (EQUAL,)
+    assert len(noise_models(np.exp(-20 * np.linspace(0, 10, 20)))) == 2
+
+
 def test_leaving_one_out_equals_refitting_without_the_row() -> None:
     a = sympy.Symbol("a", real=True)
     rows, y = X[:12], X[:12, 0] * 2 + NOISE[:12]
