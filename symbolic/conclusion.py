@@ -114,6 +114,10 @@ def _why_none(search: Search) -> tuple[str, tuple[str, ...]]:
     if not search.entries:
         if search.expired():
             return "time was up before a formula was tried", ("raise time_limit",)
+        if not search.trained:
+            return "the rows are too few, or too alike, for the constants of even the smallest network", tuple(
+                note for note in search.notes if "not tried" in note
+            )
         return "no network explains the held-out rows with few enough edges to read a formula off", tuple(
             note for note in search.notes if "error" in note
         )

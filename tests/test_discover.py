@@ -77,6 +77,26 @@ def test_noise_without_a_law_is_called_none(seed: int) -> None:
     assert found.r2 < 0.2 and found.network is not None
 
 
+@pytest.mark.parametrize(
+    ("X", "y"),
+    [
+        (_table(5, 1, 1, 2), np.arange(5.0)),
+        (np.repeat(_table(10, 2, 1, 2), 10, axis=0), np.repeat(np.arange(10.0), 10)),
+    ],
+    ids=["five rows", "replicates"],
+)
+def test_too_few_different_rows_are_called_that(X: np.ndarray, y: np.ndarray) -> None:
+    found = discover(X, y)
+    assert found.status == "none" and found.network is None
+    assert "too few" in found.message and "not tried" in found.reasons[0]
+
+
+def test_a_target_that_is_zero_but_for_two_rows_is_no_crash() -> None:
+    y = np.zeros(100)
+    y[[3, 7]] = 1, -1
+    assert discover(_table(100, 1, -1, 1), y, primitives=["identity", "square", "gaussian"]).status == "none"
+
+
 def test_a_law_out_of_reach_is_called_none_not_approximated() -> None:
     from scipy.special import j0
 
