@@ -94,6 +94,8 @@ def symbolify(
     names = tuple(names) if names is not None else tuple(f"x{i + 1}" for i in range(model.in_features))
     if len(names) != model.in_features:
         raise InputError(f"names has {len(names)} entries for {model.in_features} columns; expected one for each.")
+    if not 0 <= output < model.out_features:
+        raise InputError(f"output is {output}; expected 0 to {model.out_features - 1}, an output of the network.")
     symbols, _ = safe_symbols(names)
     table = as_inputs(X, model.in_features, dtype=torch.float64, names=names).cpu().numpy()
     target = finite(as_tensor(y, "y"), "y", torch.float64).cpu().numpy()

@@ -51,6 +51,8 @@ def test_names_come_from_the_network_and_shapes_are_checked() -> None:
         symbolify(model, X, y[:-1])
     with pytest.raises(InputError, match="names"):
         symbolify(model, X, y, names=["p"])
+    with pytest.raises(InputError, match="output is 1"):
+        symbolify(model, X, y, output=1)
     with pytest.raises(InputError, match="not known"):
         symbolify(model, X, y, primitives=["sinus"])
     with pytest.raises(FormulaError, match="more time"):
