@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from numbers import Integral
+from numbers import Integral, Real
 
 from numpy.typing import ArrayLike
 
@@ -72,6 +73,8 @@ def discover(
     """
     if not isinstance(seed, Integral) or not 0 <= seed < 2**63:
         raise InputError(f"seed is {seed!r}; expected a whole number from 0 to 2^63 - 1.")
+    if not isinstance(time_limit, Real) or math.isnan(time_limit):
+        raise InputError(f"time_limit is {time_limit!r}; expected a number of seconds.")
     search = Search(table(X, y, names, target_name), int(seed), time_limit, search_set(primitives), progress)
     with one_thread(), search.bar:
         search.run()

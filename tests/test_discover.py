@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from pathlib import Path
 
@@ -89,6 +90,12 @@ def test_too_few_different_rows_are_called_that(X: np.ndarray, y: np.ndarray) ->
     found = discover(X, y)
     assert found.status == "none" and found.network is None
     assert "too few" in found.message and "not tried" in found.reasons[0]
+
+
+@pytest.mark.parametrize("limit", ["5", None, math.nan])
+def test_a_time_limit_that_is_no_number_is_refused(limit: object) -> None:
+    with pytest.raises(InputError, match="number of seconds"):
+        discover(_table(20, 1, 0, 1), np.arange(20.0), time_limit=limit)
 
 
 def test_a_target_that_is_zero_but_for_two_rows_is_no_crash() -> None:
