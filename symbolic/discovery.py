@@ -64,11 +64,12 @@ class Discovery:
     edge_primitives : mapping (layer, i, j) -> name
         The primitive each edge of ``network`` was recognised as, where it is still a spline.
     r2, rmse : float
-        Of the formula, or of the network where there is none; on rows held out of the fit.
+        Of the formula, or of the network where there is none; on rows held out of the fit. A network is not fitted
+        anew for every row left out: where rows are that few, its error is that of the fit, per degree of freedom.
     held_out : str
         How these rows were held out.
     noise_floor : float
-        The smallest error a network reached on held-out rows, in units of y.
+        The smallest error a network reached on held-out rows (as for rmse), in units of y.
     seconds : float
     seed : int
     notes : tuple of str

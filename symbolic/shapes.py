@@ -77,12 +77,11 @@ class Shape:
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained rung; errors are relative to the spread of y."""
+    """A trained rung; its error is relative to the spread of y."""
 
     shape: Shape
     model: KAN
     grid_size: int
-    train_error: float
     held_error: float
 
     @property
@@ -139,12 +138,12 @@ def train(
             break
     if best is None:
         return None
-    model, size = best[1], coarse
-    choices = [_judged(shape, model, sample, coarse)]
+    model = best[1]
+    choices = [Trained(shape, model, coarse, held_error(model, sample))]
     if fine > coarse and not expired():
-        finer, size = refine(model, fine), fine
+        finer = refine(model, fine)
         gauss_newton(finer, sample.X, sample.t, roughness=_ROUGHNESS, max_steps=60, tolerance=1e-3, callback=late)
-        choices.append(_judged(shape, finer, sample, size))
+        choices.append(Trained(shape, finer, fine, held_error(finer, sample)))
     return min(choices, key=lambda trained: trained.held_error)
 
 
@@ -174,12 +173,6 @@ def held_error(model: KAN, sample: Sample) -> float:
 def _n_constants(model: KAN) -> int:
     """Constants that fitting spent; the curves of one node share their level."""
     return 1 + sum(int(layer.spline_mask().sum()) * (layer.coefficients.shape[-1] - 1) for layer in model.layers)
-
-
-def _judged(shape: Shape, model: KAN, sample: Sample, size: int) -> Trained:
-    with torch.no_grad():
-        train_error = float((model(sample.X)[:, 0] - sample.t).square().mean().sqrt())
-    return Trained(shape, model, size, train_error, held_error(model, sample))
 
 
 def _grid_size(shape: Shape, n_distinct: int, cap: int) -> int:
