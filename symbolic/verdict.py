@@ -90,10 +90,15 @@ def judge(
     if max(error, math.sqrt(float(np.mean(all_residuals**2)))) <= EXACT * spread:
         return Judgement(True, (f"it meets every held-out row to {error / spread:.1e} of the spread of y",))
     passed: list[str] = []
-    mean_error = math.sqrt(float(np.mean(reference**2)))
-    smallest = EXACT * EXACT * spread  # the mean, or the formula, may meet these rows exactly
-    gain = len(residuals) * math.log(max(mean_error, smallest) / max(error, smallest))
-    if gain < (_GAIN_FEW if one_by_one else _GAIN):
+    needed = _GAIN_FEW if one_by_one else _GAIN
+    gain = _gain(residuals, reference, spread)
+    if gain >= needed:
+        # One row may decide where y has a heavy tail: the others, about their own mean, must speak for it too.
+        others = np.arange(len(reference)) != np.argmax(reference**2)
+        rest = _gain(residuals[others], reference[others] - reference[others].mean(), spread)
+        if rest < 0.5 * needed:
+            return Judgement(False, (f"one held-out row decides: without it the gain is {rest:.1f} nats",))
+    else:
         how = f"hardly better than their mean ({gain:.1f} nats)" if gain > 0 else "no better than their mean"
         return Judgement(False, (f"it predicts held-out rows {how}",))
     passed.append(f"it beats the mean of y by {gain:.0f} nats on held-out rows")
@@ -112,6 +117,14 @@ def judge(
             return Judgement(False, (f"its residuals are not noise: neighbouring rows agree (z = {alike:.1f})",))
         passed.append(f"its residuals look like noise (neighbours agree at z = {alike:.1f})")
     return Judgement(True, tuple(passed))
+
+
+def _gain(residuals: Array, reference: Array, spread: float) -> float:
+    """Nats by which residuals are shorter to write than those of the mean."""
+    smallest = EXACT * EXACT * spread  # the mean, or the formula, may meet these rows exactly
+    sizes = (max(math.sqrt(float(np.mean(r**2))), smallest) for r in (reference, residuals))
+    of_mean, of_formula = sizes
+    return len(residuals) * math.log(of_mean / of_formula)
 
 
 def neighbour_score(X: Array, residuals: Array, rng: np.random.Generator, permutations: int = 200) -> float:

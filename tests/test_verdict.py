@@ -52,6 +52,24 @@ def test_wrong_laws_are_refused_with_the_reason(residuals: np.ndarray, network: 
     assert not accepted and why in reason
 
 
+def test_one_row_that_towers_over_the_others_proves_nothing() -> None:
+    y = 0.1 * np.random.default_rng(8).normal(size=60)
+    y[7] = 50.0
+    table = np.random.default_rng(9).uniform(size=(60, 1))
+    spike = np.where(np.arange(60) == 7, 48.0, 0.4)  # meets the one row, and is worse than the mean of the others
+    judgement = judge(
+        y - spike,
+        y - y.mean(),
+        None,
+        all_residuals=y - spike,
+        X=table,
+        spread=float(y.std()),
+        rng=np.random.default_rng(1),
+        one_by_one=False,
+    )
+    assert not judgement.accepted and "one held-out row decides" in judgement.reasons[-1]
+
+
 def test_neighbour_score_is_standard_normal_under_noise() -> None:
     rng = np.random.default_rng(3)
     scores = [neighbour_score(rng.normal(size=(60, 2)), rng.normal(size=60), rng) for _ in range(150)]
