@@ -22,7 +22,7 @@ from .names import safe_symbols
 from .noise import EQUAL, NoiseModel, noise_models
 from .problem import Problem, split
 from .reference import polynomial_length
-from .shapes import Shape, Trained, ladder, train
+from .shapes import Shape, Trained, bears, ladder, train
 from .symbolify import finish
 from .trim import in_units_of_y, trim
 from .verdict import EXACT, Judgement, held_out_residuals, judge
@@ -123,9 +123,9 @@ class Search:
     def grow(self, shape: Shape) -> Trained | None:
         trained = train(shape, self.sample, self.generator, self.expired)
         if trained is None:
-            self.notes.append(
-                f"{shape.name}: not tried, {self.sample.n_distinct} different rows cannot bear its constants"
-            )
+            rows = self.sample.n_distinct
+            few = f"not tried, {rows} different rows cannot bear its constants"
+            self.notes.append(f"{shape.name}: {'every start diverged' if bears(shape, self.sample) else few}")
             return None
         if len(self.sample.t) >= 40:
             trained = trim(trained, self.sample, share=1.0 if shape.name == "general" else 0.5, expired=self.expired)

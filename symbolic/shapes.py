@@ -27,11 +27,11 @@ from kanlib.layer import KANLayer
 from kanlib.network import KAN
 from kanlib.splines import uniform_grid
 
-__all__ = ["Sample", "Shape", "Trained", "held_error", "ladder", "train"]
+__all__ = ["ROUGHNESS", "Sample", "Shape", "Trained", "bears", "held_error", "ladder", "train"]
 
-_ROUGHNESS = 1e-10  # keeps cells without data from oscillating; far below any effect on a supported curve
+ROUGHNESS = 1e-10  # keeps cells without data from oscillating; far below any effect on a supported curve
 _ALTERNATED = 12  # random starts of a product that are alternated, on a coarse grid
-_MEETING = 1e-2
+_MEETING = 1e-2  # relative error below which two starts that agree have found the shape's minimum
 _PROMISING = 1e-4  # relative error at which a start has found its shape
 
 
@@ -126,7 +126,7 @@ def train(
 
     for model in shape.starts(sample, coarse, rng):
         result = gauss_newton(
-            model, sample.X, sample.t, roughness=_ROUGHNESS, max_steps=60, tolerance=1e-3, callback=late
+            model, sample.X, sample.t, roughness=ROUGHNESS, max_steps=60, tolerance=1e-3, callback=late
         )
         if result.status == "diverged":
             continue
@@ -142,7 +142,7 @@ def train(
     choices = [Trained(shape, model, coarse, held_error(model, sample))]
     if fine > coarse and not expired():
         finer = refine(model, fine)
-        gauss_newton(finer, sample.X, sample.t, roughness=_ROUGHNESS, max_steps=60, tolerance=1e-3, callback=late)
+        gauss_newton(finer, sample.X, sample.t, roughness=ROUGHNESS, max_steps=60, tolerance=1e-3, callback=late)
         choices.append(Trained(shape, finer, fine, held_error(finer, sample)))
     return min(choices, key=lambda trained: trained.held_error)
 
@@ -173,6 +173,11 @@ def held_error(model: KAN, sample: Sample) -> float:
 def _n_constants(model: KAN) -> int:
     """Constants that fitting spent; the curves of one node share their level."""
     return 1 + sum(int(layer.spline_mask().sum()) * (layer.coefficients.shape[-1] - 1) for layer in model.layers)
+
+
+def bears(shape: Shape, sample: Sample) -> bool:
+    """Whether there are enough different rows for the shape on its coarsest grid."""
+    return _grid_size(shape, sample.n_distinct, 1) > 0
 
 
 def _grid_size(shape: Shape, n_distinct: int, cap: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,15 +17,15 @@ from kanlib.network import KAN
 from kanlib.threads import one_thread
 
 from .compose import reduce_parameters
-from .description import structure_cost
 from .edges import search_set
 from .formula import Formula
 from .joint import Candidate, joint_candidates
 from .names import safe_symbols
 from .noise import EQUAL, NoiseModel
 from .polish import polish
+from .snapping import formula_length
 
-__all__ = ["finish", "formula_length", "symbolify"]
+__all__ = ["finish", "symbolify"]
 
 Array = NDArray[np.float64]
 
@@ -138,12 +137,3 @@ def finish(
     formula = Formula(structure, values, symbols, names=tuple(names), target=target_name)
     polished = polish(formula, X, y, noise.weight(y), time_limit=time_limit)
     return replace(polished, relative_errors=noise.power == 1)
-
-
-def formula_length(formula: Formula, X: Array, y: Array, noise: NoiseModel = EQUAL) -> float:
-    """Description length of a formula on data; infinite where it is not finite."""
-    residuals = y - formula.predict(X)
-    if not np.all(np.isfinite(residuals)):
-        return math.inf
-    free = sum(constant.exact is None for constant in formula.constants)
-    return noise.length(residuals, y, free, structure_cost(formula.form))

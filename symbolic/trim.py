@@ -11,7 +11,7 @@ from kanlib.gauss_newton import gauss_newton
 from kanlib.jacobian import plan, sensitivities, trace
 from kanlib.network import KAN
 
-from .shapes import Sample, Trained, held_error
+from .shapes import ROUGHNESS, Sample, Trained, held_error
 
 __all__ = ["cut_edges", "edge_effects", "in_units_of_y", "trim"]
 
@@ -69,7 +69,7 @@ def cut_edges(model: KAN, edges: list[tuple[float, int, int, int]], X: torch.Ten
 def _without(trained: Trained, edges: list[tuple[float, int, int, int]], sample: Sample) -> Trained:
     model = copy.deepcopy(trained.model)
     cut_edges(model, edges, sample.X)
-    gauss_newton(model, sample.X, sample.t, roughness=1e-10, max_steps=30, tolerance=1e-3)
+    gauss_newton(model, sample.X, sample.t, roughness=ROUGHNESS, max_steps=30, tolerance=1e-3)
     return Trained(trained.shape, model, trained.grid_size, held_error(model, sample))
 
 
