@@ -4,17 +4,40 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-# Imported at once, not on first use: discover and symbolify share their names with their files, and importing a file
-# later would put the module where users expect the function.
+# Imported at once, not on first use: discover, symbolify and validity share their names with their files, and importing
+# a file later would put the module where users expect the function.
+from .bootstrap import bootstrap_constants
+from .compiler import compile_formula
 from .discover import discover
 from .discovery import Discovery, FrontPoint
 from .formula import Constant, Formula
+from .parsing import parse_formula
+from .physical import match_physical
 from .symbolify import symbolify
+from .units import Units, dimensionless_groups
+from .units import check as check_units
+from .validity import validity
 
 if TYPE_CHECKING:
     from .estimators import FormulaRegressor
 
-__all__ = ["Constant", "Discovery", "Formula", "FormulaRegressor", "FrontPoint", "discover", "symbolify"]
+__all__ = [
+    "Constant",
+    "Discovery",
+    "Formula",
+    "FormulaRegressor",
+    "FrontPoint",
+    "Units",
+    "bootstrap_constants",
+    "check_units",
+    "compile_formula",
+    "dimensionless_groups",
+    "discover",
+    "match_physical",
+    "parse_formula",
+    "symbolify",
+    "validity",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from kanlib.errors import FormulaError
+from kanlib.network import KAN
+
+from .compiler import compile_formula
 from .discovery import Discovery, pareto_front
 from .formula import Formula
-from .law_network import law_network
 from .noise import NoiseModel
 from .problem import Problem
 from .search import Entry, Search
@@ -34,20 +37,17 @@ def _found(search: Search, best: Entry, accepted: list[Entry]) -> Discovery:
     problem, held = search.problem, search.held
     y = problem.y
     formula = _on_all_rows(problem, best.point.formula, best.noise)
-    network = search.network(best.trained)
-    law = law_network(network, best.candidate, formula, problem.X)
     chosen = replace(best.point, formula=formula, complexity=formula.complexity)
     others = [entry.point for entry in search.entries if entry.point.formula.form != formula.form]
     reference = y - y.mean() if held is None else y[held] - y[~held].mean()
     fitted_note = f"constants of the formula fitted to all rows, with {best.noise.name}"
     return Discovery(
         status="found",
-        message=f"a formula of the shape y = {best.trained.shape.template} is supported",
+        message=f"a formula of the shape {problem.target_name} = {best.point.template} is supported",
         reasons=best.judgement.reasons,
         formula=formula,
         front=pareto_front([*others, chosen], keep=chosen),
-        network=law or network,
-        edge_primitives={} if law else best.candidate.edges,
+        network=_law_network(search, formula),
         r2=1 - float(np.sum(best.held_residuals**2) / np.sum(reference**2)),
         rmse=best.point.rmse,
         notes=(*search.notes, *_rivals(problem, best, accepted), fitted_note),
@@ -57,7 +57,8 @@ def _found(search: Search, best: Entry, accepted: list[Entry]) -> Discovery:
 
 
 def _none(search: Search) -> Discovery:
-    shown = min(search.trained, key=lambda trained: trained.held_error, default=None)
+    best = search.best_network()
+    shown = None if best is None else best[1]
     rmse = math.nan if shown is None else search.network_rmse(shown)
     message, reasons = _why_none(search)
     return Discovery(
@@ -80,11 +81,25 @@ def _common(search: Search) -> dict[str, Any]:
     return {
         "seed": search.seed,
         "held_out": search.held_out,
-        "noise_floor": min((t.held_error for t in search.trained), default=math.nan) * problem.spread,
+        "noise_floor": _noise_floor(search),
         "names": problem.names,
         "target_name": problem.target_name,
         "ranges": np.stack([problem.X.min(axis=0), problem.X.max(axis=0)], axis=1),
     }
+
+
+def _noise_floor(search: Search) -> float:
+    floor = search.floor()
+    return floor * search.problem.spread if math.isfinite(floor) else math.nan
+
+
+def _law_network(search: Search, formula: Formula) -> KAN | None:
+    """The network that computes the formula; splines where the formula has a part no primitive computes."""
+    try:
+        return compile_formula(formula, X=search.problem.X)
+    except FormulaError:
+        best = search.best_network()
+        return None if best is None else search.network(best[1])
 
 
 def _on_all_rows(problem: Problem, formula: Formula, noise: NoiseModel) -> Formula:

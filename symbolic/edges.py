@@ -25,7 +25,7 @@ from kanlib.primitives import PRIMITIVES
 
 from .library import LIBRARY, search_names
 
-__all__ = ["EdgeFit", "fit_edges", "search_set"]
+__all__ = ["EdgeFit", "fit_edges", "search_set", "starting_points"]
 
 _REFINED_STARTS = 4
 _STEPS = 40
@@ -324,3 +324,16 @@ def _families() -> dict[str, _Family]:
         "lorentz": free(unit),
         "entropy": free(positive),
     }
+
+
+def starting_points(name: str) -> tuple[tuple[tuple[float, float, float], ...], tuple[bool, bool, bool], bool]:
+    """Where constants (a, b, p) of a primitive start on [-1, 1], which of them are worth moving, and whether on a ray.
+
+    On a ray the argument is +-u + b with b > 1, and b - 1 is moved on a logarithmic scale.
+    """
+    family = _families()[name]
+    starts = family.starts
+    if name == "sin":
+        slow, fast = torch.logspace(-1, 0, 5).tolist(), torch.arange(1.4, 30, 0.4).tolist()
+        starts = tuple((a, b, 1.0) for a in slow + fast for b in (0.0, 0.8, 1.6, 2.4))
+    return starts, (family.moves_a, family.moves_b, family.moves_p), family.ray

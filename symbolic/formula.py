@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from sympy import Expr, Symbol
 
 from kanlib.errors import FormulaError, InputError, InputTypeError
 
+from .parsing import parse_formula
 from .printing import (
     count_nodes,
     format_value,
@@ -283,6 +284,7 @@ class Formula:
             "latex": self.latex(),
             "symbols": self.symbols_map,
             "columns": list(self.names),
+            "structure": print_text(self.structure),
             "complexity": self.complexity,
             "constants": [
                 {
@@ -295,7 +297,50 @@ class Formula:
             ],
             "residual_std": _json_number(self.residual_std),
             "dof": self.dof,
+            "relative_errors": self.relative_errors,
         }
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Formula:
+        """The formula `to_dict` described, also after a way through JSON; its text is read, never run.
+
+        Correlations of the constants are not in the record: the covariance becomes diagonal.
+
+        Raises
+        ------
+        FormulaError
+            The record lacks an entry, or an entry does not make a formula.
+
+        Examples
+        --------
+        >>> c1, s = sympy.symbols("c1 s", real=True)
+        >>> Formula.from_dict(Formula(c1 * s**2, {c1: 2.5}, (s,)).to_dict())
+        Formula(y = 2.5*s**2)
+        """
+        try:
+            safe = {name: symbol for symbol, name in record["symbols"].items()}
+            names = tuple(str(name) for name in record["columns"])
+            symbols = tuple(Symbol(safe.get(name, name), real=True) for name in names)
+            values = {
+                Symbol(constant["symbol"], real=True): float(constant["value"])
+                if constant["exact"] is None
+                else parse_formula(constant["exact"], ())
+                for constant in record["constants"]
+            }
+            errors = [constant["standard_error"] for constant in record["constants"] if constant["exact"] is None]
+            # records of kanlib 0.1 lack the structure and relative_errors
+            structure = parse_formula(record.get("structure", record["formula"]), (*symbols, *values))
+            details = {key: record[key] for key in ("dof", "residual_std", "target")}
+            relative = bool(record.get("relative_errors", False))
+            variances = [np.nan if error is None else float(error) ** 2 for error in errors]
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            reason = f"it lacks {error}." if isinstance(error, KeyError) else str(error)
+            raise FormulaError(f"The record makes no formula: {reason} Use what Formula.to_dict gave.") from error
+        covariance = None if all(error is None for error in errors) else np.diag(variances)
+        formula = cls(structure, values, symbols, names, covariance, relative_errors=relative, **details)
+        if str(formula) == record["formula"]:
+            return formula
+        return replace(formula, structure=parse_formula(record["formula"], symbols))  # the text that people read
 
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {latex_name(self.target, self.target)} = {self.latex()}$"

@@ -131,9 +131,10 @@ def joint_candidates(
     primitives: tuple[str, ...] | None = None,
     output: int = 0,
     most: int = 40,
+    sample_weight: Array | None = None,
     expired: Callable[[], bool] = lambda: False,
 ) -> list[Candidate]:
-    """Refit the cheapest assignments of primitives to the edges of ``model`` against y.
+    """Refit the cheapest assignments of primitives to the edges of ``model`` against y (rows weighted, if asked for).
 
     Returns
     -------
@@ -147,6 +148,8 @@ def joint_candidates(
     choices = priced(edge_choices(network, table, primitives=primitives), error)
     rows = _spread_rows(len(y), _REFIT_ROWS)
     X_few, y_few, spread = X[rows], y[rows], float(np.std(y))
+    weight = None if sample_weight is None else sample_weight[rows] / sample_weight[rows].mean()
+    scaled = y_few if weight is None else y_few * np.sqrt(weight)
     found: dict[Expr, Candidate] = {}
     for tried, index in enumerate(assignments(choices)):
         if tried >= most or expired():
@@ -158,11 +161,11 @@ def joint_candidates(
             continue
         if structure in found or len(values) >= len(y_few):
             continue
-        fit = refit(structure, tuple(values), symbols, X_few, y_few, list(values.values()), max_evaluations=60)
+        fit = refit(structure, tuple(values), symbols, X_few, y_few, list(values.values()), weight, max_evaluations=60)
         if not math.isfinite(fit.rss):
             continue
         constants = dict(zip(values, map(float, fit.values), strict=True))
-        length = description_length(fit.rss, len(y_few), fit.rank, y_few, structure_cost(structure))
+        length = description_length(fit.rss, len(y_few), fit.rank, scaled, structure_cost(structure))
         found[structure] = Candidate(structure, constants, fits, fit.rmse, length)
         if fit.rmse <= 1e-10 * spread:
             break

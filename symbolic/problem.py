@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,12 +17,12 @@ from kanlib.network import KAN
 
 from .shapes import Sample
 
-__all__ = ["Problem", "split", "table"]
+__all__ = ["FEW_ROWS", "Problem", "sample_of", "split", "table"]
 
 Array = NDArray[np.float64]
 
 _LARGEST = 1e100  # its third power does not overflow
-_FEW_ROWS = 40  # below this no rows are set aside
+FEW_ROWS = 40  # below this no rows are set aside
 _MOST_ROWS = 4000  # networks see at most so many rows; formulas see all
 
 
@@ -123,17 +124,40 @@ def split(problem: Problem, rng: np.random.Generator) -> tuple[NDArray[np.bool_]
     """Rows to hold out (None where they are too few to spare any), and the sample networks are trained on."""
     n = len(problem.y)
     held = None
-    train_rows = held_rows = np.arange(n)
-    if n >= _FEW_ROWS:
-        order = rng.permutation(n)
-        cut = max(10, n // 5)
+    if n >= FEW_ROWS:
         held = np.zeros(n, dtype=bool)
-        held[order[:cut]] = True
-        held_rows, train_rows = np.flatnonzero(held), np.sort(order[cut:][:_MOST_ROWS])
-    X, y = problem.X[:, list(problem.varying)], problem.y
-    shift, scale = float(y[train_rows].mean()), float(y[train_rows].std()) or 1.0
+        held[rng.permutation(n)[: max(10, n // 5)]] = True
+    return held, sample_of(problem.X[:, list(problem.varying)], problem.y, held)
 
-    def tensors(rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
-        return torch.from_numpy(X[rows].copy()), torch.from_numpy((y[rows] - shift) / scale)
 
-    return held, Sample(*tensors(train_rows), *tensors(held_rows), scale, shift, held is not None)
+def sample_of(
+    Z: Array, y: Array, held: NDArray[np.bool_] | None, factor: Array | None = None
+) -> Sample:
+    """The sample for y = factor * F(Z): the target is y / factor, rows weigh what an error of theirs does to y."""
+    train_rows = held_rows = np.arange(len(y))
+    if held is not None:
+        held_rows, train_rows = np.flatnonzero(held), np.flatnonzero(~held)
+        if len(train_rows) > _MOST_ROWS:
+            train_rows = train_rows[np.linspace(0, len(train_rows) - 1, _MOST_ROWS).round().astype(int)]
+    target = y if factor is None else y / factor
+    weight = None if factor is None else factor**2
+    mean = 1.0 if weight is None else float(weight[train_rows].mean())
+    w = None if weight is None else weight[train_rows] / mean
+    shift = float(np.average(target[train_rows], weights=w))
+    scale = math.sqrt(float(np.average((target[train_rows] - shift) ** 2, weights=w))) or 1.0
+
+    def tensor(values: Array) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(values))
+
+    return Sample(
+        tensor(Z[train_rows]),
+        tensor((target[train_rows] - shift) / scale),
+        tensor(Z[held_rows]),
+        tensor((target[held_rows] - shift) / scale),
+        scale,
+        shift,
+        held is not None,
+        None if w is None else tensor(w),
+        None if weight is None else tensor(weight[held_rows] / mean),
+        1.0 if factor is None else math.sqrt(mean) * scale / (float(y[train_rows].std()) or 1.0),
+    )

@@ -37,9 +37,10 @@ _PROMISING = 1e-4  # relative error at which a start has found its shape
 
 @dataclass(frozen=True)
 class Sample:
-    """Rows to train on and rows to judge by; y standardised by the training rows (y = scale * t + shift).
+    """Rows to train on and rows to judge by; the target standardised by the training rows (scale * t + shift).
 
-    Where ``set_aside`` is false the rows were too few to spare any, and both are the same.
+    Where ``set_aside`` is false the rows were too few to spare any, and both are the same. With weights (mean 1 on the
+    training rows) a squared error of t counts that many times; ``units`` turns such an error into one relative to y.
     """
 
     X: Tensor
@@ -49,6 +50,9 @@ class Sample:
     scale: float
     shift: float
     set_aside: bool = True
+    weight: Tensor | None = None
+    weight_held: Tensor | None = None
+    units: float = 1.0
 
     @property
     def n_rows(self) -> int:
@@ -126,7 +130,14 @@ def train(
 
     for model in shape.starts(sample, coarse, rng):
         result = gauss_newton(
-            model, sample.X, sample.t, roughness=ROUGHNESS, max_steps=60, tolerance=1e-3, callback=late
+            model,
+            sample.X,
+            sample.t,
+            sample_weight=sample.weight,
+            roughness=ROUGHNESS,
+            max_steps=60,
+            tolerance=1e-3,
+            callback=late,
         )
         if result.status == "diverged":
             continue
@@ -142,7 +153,16 @@ def train(
     choices = [Trained(shape, model, coarse, held_error(model, sample))]
     if fine > coarse and not expired():
         finer = refine(model, fine)
-        gauss_newton(finer, sample.X, sample.t, roughness=ROUGHNESS, max_steps=60, tolerance=1e-3, callback=late)
+        gauss_newton(
+            finer,
+            sample.X,
+            sample.t,
+            sample_weight=sample.weight,
+            roughness=ROUGHNESS,
+            max_steps=60,
+            tolerance=1e-3,
+            callback=late,
+        )
         choices.append(Trained(shape, finer, fine, held_error(finer, sample)))
     return min(choices, key=lambda trained: trained.held_error)
 
@@ -157,6 +177,8 @@ def held_error(model: KAN, sample: Sample) -> float:
     """
     inputs = model.activations(sample.X_held)
     squares = (inputs[-1][:, 0] - sample.t_held).square()
+    if sample.weight_held is not None:
+        squares = squares * sample.weight_held
     inside = torch.ones_like(squares, dtype=torch.bool)
     for layer, x in zip(model.layers[1:], inputs[1:-1], strict=True):
         used = layer.spline_mask().any(dim=0)
@@ -164,7 +186,7 @@ def held_error(model: KAN, sample: Sample) -> float:
         inside &= ~(beyond & used).any(dim=1)
     if 2 * int(inside.sum()) > len(squares):
         squares = squares[inside]
-    error = float(squares.mean().sqrt())
+    error = float(squares.mean().sqrt()) * sample.units
     if not sample.set_aside:
         error *= math.sqrt(sample.n_rows / max(sample.n_rows - _n_constants(model), 1))
     return error if math.isfinite(error) else math.inf
@@ -212,7 +234,7 @@ def _parabola(constant: float, slope: float, bend: float) -> Callable[[Tensor], 
 
 def _additive_fit(sample: Sample, size: int, target: Tensor) -> KAN:
     model = _network([sample.n_inputs, 1], sample, size)
-    gauss_newton(model, sample.X, target, roughness=1e-6)
+    gauss_newton(model, sample.X, target, sample_weight=sample.weight, roughness=1e-6)
     return model
 
 
@@ -279,13 +301,14 @@ def _alternate(model: KAN, sample: Sample, k: int, sweeps: int) -> float:
         weights = torch.stack([layer.weights()[t * n + i, i] for t in range(k) for i in range(n)]).reshape(k, n, -1)
         factors = torch.einsum("bif,tif->tib", phi, weights)
         target = sample.t + sample.shift / sample.scale
+        root = torch.ones_like(target) if sample.weight is None else sample.weight.sqrt()
         for _ in range(sweeps):
             for i in range(n):
                 others = factors[:, [j for j in range(n) if j != i]].prod(dim=1)  # (k, rows)
-                design = (others[:, :, None] * phi[None, :, i]).permute(1, 0, 2).flatten(1)
+                design = (others[:, :, None] * phi[None, :, i]).permute(1, 0, 2).flatten(1) * root[:, None]
                 norms = design.norm(dim=0).clamp_min(1e-150)
                 ridge = 1e-5 * torch.eye(design.shape[1], dtype=design.dtype)
-                right = torch.cat([target, design.new_zeros(design.shape[1])])
+                right = torch.cat([target * root, design.new_zeros(design.shape[1])])
                 q, r = torch.linalg.qr(torch.cat([design / norms, ridge]))
                 solved = torch.linalg.solve_triangular(r, (q.T @ right)[:, None], upper=True)[:, 0] / norms
                 weights[:, i] = solved.reshape(k, -1)
@@ -300,7 +323,7 @@ def _alternate(model: KAN, sample: Sample, k: int, sweeps: int) -> float:
             for i in range(n):
                 full[t * n + i, i] = weights[t, i]
         layer.set_weights(full)
-        return float((factors.prod(dim=1).sum(dim=0) - target).square().mean().sqrt())
+        return float(((factors.prod(dim=1).sum(dim=0) - target) * root).square().mean().sqrt())
 
 
 def _general_starts(hidden: int) -> Callable[[Sample, int, torch.Generator], Iterator[KAN]]:

@@ -24,7 +24,7 @@ from .deadline import within
 from .printing import count_nodes
 from .tape import evaluate
 
-__all__ = ["rational_form", "same_values", "simplify_formula"]
+__all__ = ["rational_form", "same_values", "signed", "simplify_formula"]
 
 Array = NDArray[np.float64]
 
@@ -52,7 +52,7 @@ def simplify_formula(expr: Expr, symbols: Sequence[Symbol], X: ArrayLike, *, tim
     end = time.monotonic() + time_limit
     table = np.asarray(X, dtype=np.float64)
     points = _points(table)
-    best = expr
+    best = signed(expr, symbols, table)
     for _ in range(3):
         improved = False
         for candidate in _forms(best, symbols, table, end):
@@ -60,7 +60,23 @@ def simplify_formula(expr: Expr, symbols: Sequence[Symbol], X: ArrayLike, *, tim
                 best, improved = candidate, True
         if not improved or time.monotonic() > end:
             break
-    return best
+    return signed(best, symbols, table)
+
+
+def signed(expr: Expr, symbols: Sequence[Symbol], X: Array) -> Expr:
+    """Without the absolute values of what has one sign on all rows: |t - x| of x < t is t - x.
+
+    Examples
+    --------
+    >>> x = Symbol("x", real=True)
+    >>> signed(abs(x - 3), (x,), np.array([[1.0], [2.0]]))
+    3 - x
+    """
+    for part in expr.atoms(sympy.Abs):
+        values = evaluate(part.args[0], symbols, X)
+        if np.all(values >= 0) or np.all(values <= 0):
+            expr = expr.xreplace({part: part.args[0] if np.all(values >= 0) else -part.args[0]})
+    return expr
 
 
 def _rank(expr: Expr) -> tuple[int, int, int]:

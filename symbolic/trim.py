@@ -43,7 +43,7 @@ def trim(trained: Trained, sample: Sample, *, share: float, expired: Callable[[]
     best = trained
     for _ in range(6):
         effects = edge_effects(best.model, sample.X)
-        limit = max(share * best.held_error, 1e-6)
+        limit = max(share * best.held_error / sample.units, 1e-6)
         weak = [edge for edge in effects if edge[0] < limit][: len(effects) - 1]
         while weak and not expired():
             cut = _without(best, weak, sample)
@@ -69,7 +69,15 @@ def cut_edges(model: KAN, edges: list[tuple[float, int, int, int]], X: torch.Ten
 def _without(trained: Trained, edges: list[tuple[float, int, int, int]], sample: Sample) -> Trained:
     model = copy.deepcopy(trained.model)
     cut_edges(model, edges, sample.X)
-    gauss_newton(model, sample.X, sample.t, roughness=ROUGHNESS, max_steps=30, tolerance=1e-3)
+    gauss_newton(
+        model,
+        sample.X,
+        sample.t,
+        sample_weight=sample.weight,
+        roughness=ROUGHNESS,
+        max_steps=30,
+        tolerance=1e-3,
+    )
     return Trained(trained.shape, model, trained.grid_size, held_error(model, sample))
 
 

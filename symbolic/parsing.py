@@ -1,0 +1,123 @@
+"""Text of a formula to a SymPy expression, without running any of it.
+
+``sympy.sympify`` and ``parse_expr`` hand their text to Python's ``eval``: whoever writes the text runs code. Here
+Python's own grammar (`ast`) reads it, and a walk over the tree (`kanlib.symbolic.parsing_syntax`) builds the expression
+out of what a formula may hold: numbers, columns, + - * / **, and the functions kanlib evaluates. Anything else is an
+error.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+import unicodedata
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import sympy
+from sympy import Expr, Symbol
+from sympy.core.parameters import distribute
+
+from kanlib.errors import FormulaError, InputTypeError
+
+from .deadline import within
+from .parsing_syntax import Builder, short
+
+__all__ = ["parse_formula"]
+
+_MAX_LENGTH = 10_000
+_SECONDS = 10.0
+
+
+def parse_formula(text: str, symbols: Mapping[str, Symbol] | Iterable[Symbol]) -> Expr:
+    """The expression a text stands for, read as mathematics and never run as code.
+
+    Whole numbers stay exact, and so do their quotients (``1/3``); decimals become floats. What `str` of a
+    `Formula` gives comes back as it was.
+
+    Parameters
+    ----------
+    text : at most 10,000 characters of ``+ - * / **``, parentheses, numbers, the names in ``symbols``, pi, E, and
+        the functions exp log sqrt sin cos tan cot sec csc asin acos atan sinh cosh tanh coth asinh acosh atanh Abs
+        sign erf (``ln`` and ``abs`` too).
+    symbols : the columns: name -> symbol, or symbols that go by their own names. A column named like a constant
+        wins over it.
+
+    Raises
+    ------
+    FormulaError
+        The text is no formula, holds something else, a part of it has no finite real value, or a power is out of
+        all proportion.
+    InputTypeError
+        ``text`` is no string, or ``symbols`` holds something else than symbols.
+
+    Examples
+    --------
+    >>> x, y = sympy.symbols("x y", real=True)
+    >>> parse_formula("2*x**2 + exp(-y/3) - 0.5", (x, y))
+    2*x**2 - 0.5 + exp(-y/3)
+    >>> parse_formula("x^2", (x, y))
+    Traceback (most recent call last):
+    kanlib.errors.FormulaError: The formula has 'x^2'; expected + - * / **: a power is written x**2.
+    """
+    if not isinstance(text, str):
+        raise InputTypeError(f"parse_formula got {type(text).__name__}; expected the formula as a string.")
+    columns = _columns(symbols)
+    if len(text) > _MAX_LENGTH:
+        raise FormulaError(
+            f"The formula has {len(text)} characters; expected at most {_MAX_LENGTH}: is it a formula at all?"
+        )
+    text = " ".join(text.split())
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python's remarks on code such as 2(x), which is refused below
+            tree = ast.parse(text, mode="eval")
+    except (SyntaxError, ValueError) as error:
+        reason = error.msg if isinstance(error, SyntaxError) else str(error)
+        raise FormulaError(
+            f"{short(text)!r} is no formula ({reason}); expected Python's notation, such as 2*x**2 + exp(-y)."
+        ) from None
+    except (RecursionError, MemoryError):
+        raise FormulaError(f"{short(text)!r} is nested too deeply; write it in parts.") from None
+    result = within(_SECONDS, _attempt, tree.body, text, columns)
+    if result is None:
+        raise FormulaError(f"{short(text)!r} took longer than {_SECONDS:g} s to build; write its numbers as decimals.")
+    if isinstance(result, FormulaError):
+        raise result
+    return result
+
+
+def _columns(symbols: Mapping[str, Symbol] | Iterable[Symbol]) -> dict[str, Symbol]:
+    """Names as Python's grammar spells them (NFKC) to symbols."""
+    try:
+        if not isinstance(symbols, Mapping):
+            columns: Iterable[Any] = symbols
+            symbols = {symbol.name: symbol for symbol in columns}
+        if not all(isinstance(symbol, Symbol) for symbol in symbols.values()):
+            raise TypeError
+        return {unicodedata.normalize("NFKC", name): symbol for name, symbol in symbols.items()}
+    except (TypeError, AttributeError):
+        raise InputTypeError(
+            f"parse_formula got symbols {short(repr(symbols))}; expected SymPy symbols, or name -> symbol."
+        ) from None
+
+
+def _attempt(tree: ast.expr, text: str, columns: Mapping[str, Symbol]) -> Expr | FormulaError:
+    """The expression or the error: `within` tells nothing of what is raised inside it."""
+    try:
+        # SymPy would multiply 2*(x + 1) out; a formula comes back as it was written.
+        with distribute(False):
+            expr = Builder(text, columns).build(tree).expr
+        for number in expr.atoms(sympy.Number):
+            if number.is_finite is not True or abs(number) > sys.float_info.max:
+                raise FormulaError(f"{short(text)!r} holds {short(str(number))}; expected finite numbers.")
+        if expr.has(sympy.zoo, sympy.I, sympy.AccumBounds):  # bounds: atan(1/(x - x))
+            raise FormulaError(f"{short(text)!r} is not a real number anywhere; expected a formula over the reals.")
+        return expr
+    except FormulaError as error:
+        return error
+    except RecursionError:
+        return FormulaError(f"{short(text)!r} is nested too deeply; write it in parts.")
+    except (ArithmeticError, ValueError, TypeError, AttributeError) as error:  # of SymPy, about numbers it cannot hold
+        return FormulaError(f"{short(text)!r} cannot be built ({error}); write its numbers as decimals.")

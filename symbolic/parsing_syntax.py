@@ -1,0 +1,197 @@
+"""The syntax tree of a formula's text to a SymPy expression: what a formula may hold, and the walk that builds it.
+
+Numbers are worked out in floats beside SymPy, one step ahead of it. So what has no finite real value (``1/0``,
+``sqrt(-1)``, ``9**9**9``) is refused before SymPy, which is exact and would take for ever, is asked.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import math
+import operator
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import sympy
+from sympy import Add, Expr, Float, Integer, Symbol
+from sympy.core.parameters import distribute
+
+from kanlib.errors import FormulaError
+
+__all__ = ["CONSTANTS", "FUNCTIONS", "Builder", "Value", "short"]
+
+_MAX_DEPTH = 100
+_MAX_POWER = 10_000  # of a whole exponent
+_MAX_BITS = 100_000  # of the exact numbers a power could make
+
+
+class Value(NamedTuple):
+    """A part of the formula, and its value when it holds no column."""
+
+    expr: Expr
+    number: float | None
+
+
+FUNCTIONS: dict[str, tuple[Callable[[Expr], Expr], Callable[[float], float]]] = {
+    "exp": (sympy.exp, math.exp),
+    "log": (sympy.log, math.log),
+    "ln": (sympy.log, math.log),
+    "sqrt": (sympy.sqrt, math.sqrt),
+    "sin": (sympy.sin, math.sin),
+    "cos": (sympy.cos, math.cos),
+    "tan": (sympy.tan, math.tan),
+    "cot": (sympy.cot, lambda u: 1 / math.tan(u)),
+    "sec": (sympy.sec, lambda u: 1 / math.cos(u)),
+    "csc": (sympy.csc, lambda u: 1 / math.sin(u)),
+    "asin": (sympy.asin, math.asin),
+    "acos": (sympy.acos, math.acos),
+    "atan": (sympy.atan, math.atan),
+    "sinh": (sympy.sinh, math.sinh),
+    "cosh": (sympy.cosh, math.cosh),
+    "tanh": (sympy.tanh, math.tanh),
+    "coth": (sympy.coth, lambda u: 1 / math.tanh(u)),
+    "asinh": (sympy.asinh, math.asinh),
+    "acosh": (sympy.acosh, math.acosh),
+    "atanh": (sympy.atanh, math.atanh),
+    "Abs": (sympy.Abs, abs),
+    "abs": (sympy.Abs, abs),
+    "sign": (sympy.sign, lambda u: math.copysign(1.0, u) if u else 0.0),
+    "erf": (sympy.erf, math.erf),
+}
+CONSTANTS = {"pi": Value(sympy.pi, math.pi), "E": Value(sympy.E, math.e)}
+_ADVICE = {ast.BitXor: "a power is written x**2", ast.FloorDiv: "a quotient is written x/y"}
+
+
+class Builder:
+    """Walks the syntax tree; every kind of node that a formula may hold has its branch, the rest is refused."""
+
+    def __init__(self, text: str, columns: Mapping[str, Symbol]) -> None:
+        self.text, self.columns = text, columns
+
+    def build(self, node: ast.expr, depth: int = 0) -> Value:
+        if depth > _MAX_DEPTH:
+            raise FormulaError(f"{short(self.text)!r} is nested deeper than {_MAX_DEPTH} levels; write it in parts.")
+        if isinstance(node, ast.Constant):
+            return self._number(node)
+        if isinstance(node, ast.Name):
+            return self._name(node)
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.UAdd, ast.USub)):
+            value = self.build(node.operand, depth + 1)
+            return value if isinstance(node.op, ast.UAdd) else self._apply(node, operator.neg, operator.neg, value)
+        if isinstance(node, ast.BinOp):
+            return self._operation(node, depth)
+        if isinstance(node, ast.Call):
+            return self._call(node, depth)
+        raise self._error(node, "expected numbers, columns, + - * / **, parentheses and functions: take it out")
+
+    def _number(self, node: ast.Constant) -> Value:
+        value = node.value
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise self._error(node, "expected a number such as 2 or 0.5")
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if math.isinf(number):
+            raise self._error(node, "expected numbers below 1.8e308")
+        return Value(Integer(value) if isinstance(value, int) else Float(value), number)
+
+    def _name(self, node: ast.Name) -> Value:
+        if node.id in self.columns:
+            return Value(self.columns[node.id], None)
+        if node.id in CONSTANTS:
+            return CONSTANTS[node.id]
+        if node.id in FUNCTIONS:
+            raise self._error(node, f"expected its argument: {node.id}(...)")
+        known = list(self.columns)
+        shown = f"{', '.join(known[:20])}{', ...' if len(known) > 20 else ''}" if known else "none"
+        raise self._error(node, f"expected a column ({shown}), pi or E" + _nearest(node.id, [*known, *CONSTANTS]))
+
+    def _operation(self, node: ast.BinOp, depth: int) -> Value:
+        if isinstance(node.op, ast.Pow):
+            return self._power(node, self.build(node.left, depth + 1), self.build(node.right, depth + 1))
+        kind = next((kind for kind in ((ast.Add, ast.Sub), (ast.Mult, ast.Div)) if isinstance(node.op, kind)), None)
+        if kind is None:
+            raise self._error(node, f"expected + - * / **: {_ADVICE.get(type(node.op), 'take it out')}")
+        # Python nests a long sum to the left; it is one level here.
+        chain: list[ast.BinOp] = [node]
+        while isinstance(left := chain[-1].left, ast.BinOp) and isinstance(left.op, kind):
+            chain.append(left)
+        parts = [self.build(chain[-1].left, depth + 1)]
+        for link in reversed(chain):
+            part = self.build(link.right, depth + 1)
+            if isinstance(link.op, ast.Sub):
+                part = self._apply(link, operator.neg, operator.neg, part)
+            elif kind[0] is ast.Mult:
+                step = operator.truediv if isinstance(link.op, ast.Div) else operator.mul
+                part = self._apply(link, step, step, parts.pop(), part)
+            parts.append(part)
+        return self._apply(node, Add, lambda *terms: math.fsum(terms), *parts) if len(parts) > 1 else parts[0]
+
+    def _power(self, node: ast.BinOp, base: Value, exponent: Value) -> Value:
+        if exponent.number is not None:
+            whole = abs(exponent.number)
+            # A whole power is multiplied out wherever a number stands in the base.
+            bits = sum(abs(number.p).bit_length() + number.q.bit_length() for number in base.expr.atoms(sympy.Rational))
+            large = whole > _MAX_POWER or (whole > 1 and bits * whole > _MAX_BITS)
+            if large and base.expr not in (0, 1, -1) and not isinstance(base.expr, Float):
+                advice = f"expected powers up to {_MAX_POWER}, and of short numbers: write the value as a decimal"
+                raise self._error(node, advice)
+        return self._apply(node, _distributed(operator.pow), math.pow, base, exponent)
+
+    def _call(self, node: ast.Call, depth: int) -> Value:
+        if not isinstance(node.func, ast.Name):
+            raise self._error(node, "expected a function by its name, such as exp(x); a product is written 2*(x + 1)")
+        name = node.func.id
+        if name not in FUNCTIONS:
+            if name in self.columns or name in CONSTANTS:
+                raise self._error(node, f"{name} is no function: a product is written {name}*(...)")
+            known = ", ".join(FUNCTIONS)
+            raise self._error(node, f"expected one of the functions {known}" + _nearest(name, list(FUNCTIONS)))
+        if len(node.args) != 1 or node.keywords:
+            raise self._error(node, f"expected one argument: {name}(x)")
+        function, numeric = FUNCTIONS[name]
+        return self._apply(node, _distributed(function), numeric, self.build(node.args[0], depth + 1))
+
+    def _apply(
+        self, node: ast.expr, symbolic: Callable[..., Expr], numeric: Callable[..., float], *values: Value
+    ) -> Value:
+        """One step, in numbers first where all are known: what has no finite real value never reaches SymPy."""
+        numbers = [value.number for value in values if value.number is not None]
+        number = None
+        if len(numbers) == len(values):
+            try:
+                number = numeric(*numbers)
+            except (ArithmeticError, ValueError):
+                number = math.nan
+            if not math.isfinite(number) or (number == 0.0 and numeric is math.pow and numbers[0] != 0.0):
+                raise self._error(node, "expected parts with a finite real value: leave it out or write its value")
+        return Value(symbolic(*[value.expr for value in values]), number)
+
+    def _error(self, node: ast.expr, advice: str) -> FormulaError:
+        part = ast.get_source_segment(self.text, node) or self.text
+        return FormulaError(f"The formula has {short(part)!r}; {advice}{'' if advice.endswith('?') else '.'}")
+
+
+def _distributed(function: Callable[..., Expr]) -> Callable[..., Expr]:
+    """The function as SymPy has it, with sums in its argument multiplied out where its own rules ask for that.
+
+    cos(-x - 1) is cos of the negative argument to SymPy. Without multiplying out, that is -(-x - 1), whose negative it
+    takes next, and so on for ever.
+    """
+
+    def apply(*arguments: Expr) -> Expr:
+        with distribute(True):
+            return function(*arguments)
+
+    return apply
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    found = difflib.get_close_matches(name, known, n=1)
+    return f". Did you mean {found[0]}?" if found else ""
+
+
+def short(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,249 @@
+"""Symmetries of a law, read off the gradient of a smooth stand-in.
+
+A law that reads z_i and z_j only as one coordinate has a gradient that says so: as z_i * z_j if z_i f_i = z_j f_j,
+as z_i - z_j if f_i = -f_j, as z_i^p + c z_j^q if log|f_i / f_j| is linear in the logarithms of z_i and z_j. A law that
+scales, f(s^a z) = s^b f(z), fulfils Euler's equation sum_i a_i z_i f_i = b f; its exponents are a null vector of the
+matrix of the columns z_i f_i and f: Buckingham's groups, found without units. Here such changes are only proposed,
+the most obvious first; whether they hold is tested on rows the stand-in has not seen.
+
+Sources: Udrescu & Tegmark, Science Advances 6 (2020) eaay2631 (translation and scaling symmetries);
+Constantine, del Rosario & Iaccarino, arXiv 1708.04303 (dimensionless groups from gradients).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+from sympy import Float, Rational
+
+from .coordinates import Change, Coordinates, combined, powered
+from .surrogate import Surrogate
+
+__all__ = ["proposals"]
+
+Array = NDArray[np.float64]
+
+_LARGEST_POWER = 5
+_TRIM = 0.9  # of the rows count: the others are those where the stand-in is worst
+
+
+def proposals(coordinates: Coordinates, surrogate: Surrogate) -> list[Change]:
+    """Changes to fewer coordinates, the smallest defect first."""
+    fields = _Fields(coordinates, surrogate)
+    found = [*_dropped(coordinates, fields), *_factors(coordinates, fields), *_merges(coordinates, fields)]
+    found += _scalings(coordinates, fields)
+    return sorted(found, key=lambda change: change.defect)
+
+
+class _Fields:
+    """The stand-in's gradient on the rows it was fitted to, in units of y."""
+
+    def __init__(self, coordinates: Coordinates, surrogate: Surrogate) -> None:
+        rows = surrogate.rows
+        weight = coordinates.factor_values[rows]
+        z = coordinates.values[rows]
+        gradient = surrogate.gradient(z) * weight[:, None]
+        length = np.linalg.norm(gradient, axis=1)
+        inside = length <= np.nanquantile(length, _TRIM)
+        self.z = z[inside]
+        self.f = (surrogate.predict(z) * weight)[inside]
+        self.slope = gradient[inside]
+        self.flow = self.z * self.slope  # z_i f_i
+        self.spread = float(self.f.std()) or 1.0
+
+    def defect(self, parts: list[Array]) -> float:
+        """How far from zero the sum of these parts is, relative to their sizes."""
+        total = sum(parts)
+        size = sum(float(np.mean(part**2)) for part in parts)
+        return math.sqrt(float(np.mean(np.square(total))) / max(size, 1e-300))
+
+
+def _dropped(coordinates: Coordinates, fields: _Fields) -> list[Change]:
+    """Coordinates whose effect, slope times spread, is small against the spread of y."""
+    found = []
+    for i in range(coordinates.k):
+        effect = float(np.sqrt(np.mean(fields.slope[:, i] ** 2))) * float(fields.z[:, i].std())
+        changed = powered(coordinates, [Fraction(0)] * coordinates.k, i)
+        if changed is not None:
+            found.append(Change("drop", changed, 0.5 * effect / fields.spread))
+    return found
+
+
+def _factors(coordinates: Coordinates, fields: _Fields) -> list[Change]:
+    """f = z_i^p * rest: z_i f_i = p f."""
+    found = []
+    for i in range(coordinates.k):
+        flow, f = fields.flow[:, i], fields.f
+        exponent = float(flow @ f) / float(f @ f)
+        for p in _rationals(exponent):
+            changed = powered(coordinates, [Fraction(0)] * coordinates.k, i, p)
+            if changed is not None:
+                found.append(Change("factor", changed, fields.defect([flow, -float(p) * f])))
+    return found
+
+
+def _merges(coordinates: Coordinates, fields: _Fields) -> list[Change]:
+    found = []
+    for i, j in itertools.permutations(range(coordinates.k), 2):
+        found += _products(coordinates, fields, i, j)
+        if i < j:
+            found += _sums(coordinates, fields, i, j)
+    return found
+
+
+def _products(coordinates: Coordinates, fields: _Fields, i: int, j: int) -> list[Change]:
+    """z_i * z_j^q: z_j f_j = q z_i f_i. Every pair is asked in both orders; |q| >= 1 keeps one of them."""
+    one, other = fields.flow[:, i], fields.flow[:, j]
+    size = float(one @ one)
+    if size == 0:
+        return []
+    ratio = float(other @ one) / size
+    found = []
+    for q in _rationals(ratio):
+        if q == 0 or abs(q) < 1 or (abs(q) == 1 and q > 0 and i > j):
+            continue
+        exponents = [q if m == i else Fraction(0) for m in range(coordinates.k)]
+        changed = powered(coordinates, exponents, j)
+        if changed is not None:
+            found.append(Change("merge", changed, fields.defect([other, -float(q) * one])))
+    return found
+
+
+def _sums(coordinates: Coordinates, fields: _Fields, i: int, j: int) -> list[Change]:
+    """z_i^p + c z_j^q for small p and q; c is what makes the gradients agree."""
+    found: list[Change] = []
+    powers = [(p, q) for p in (1, 2, -1) for q in (1, 2, -1)]
+    fitted = _fitted_powers(fields, i, j)
+    if fitted is not None and fitted not in powers:
+        powers.append(fitted)
+    for p, q in powers:
+        found += _sum(coordinates, fields, i, j, Fraction(p), Fraction(q))
+    return found
+
+
+def _sum(coordinates: Coordinates, fields: _Fields, i: int, j: int, p: Fraction, q: Fraction) -> list[Change]:
+    """With c as it is estimated, and with the simple number next to it."""
+    zi, zj = fields.z[:, i], fields.z[:, j]
+    fractional = (p.denominator != 1 and zi.min() <= 0) or (q.denominator != 1 and zj.min() <= 0)
+    singular = (p < 0 and zi.min() <= 0 <= zi.max()) or (q < 0 and zj.min() <= 0 <= zj.max())
+    if fractional or singular:
+        return []
+    # f_i / (p z_i^(p-1)) = f_j / (c q z_j^(q-1)), multiplied out so that nothing is divided by
+    with np.errstate(all="ignore"):
+        one = fields.slope[:, i] * float(q) * zj ** float(q - 1)
+        other = fields.slope[:, j] * float(p) * zi ** float(p - 1)
+    size = float(one @ one)
+    if size == 0 or not np.isfinite(size):
+        return []
+    c = float(other @ one) / size
+    full_i, full_j = coordinates.values[:, i], coordinates.values[:, j]
+    outside = (p.denominator != 1 and full_i.min() <= 0) or (q.denominator != 1 and full_j.min() <= 0)
+    if c == 0 or not np.isfinite(c) or outside:
+        return []
+    found = []
+    for number, value in ((Float(c), c), *((Rational(e), float(e)) for e in _near(c))):
+        with np.errstate(all="ignore"):
+            values = full_i ** float(p) + value * full_j ** float(q)
+        expr = coordinates.expressions[i] ** Rational(p) + number * coordinates.expressions[j] ** Rational(q)
+        changed = combined(coordinates, i, j, expr, values)
+        if changed is not None:
+            found.append(Change("merge", changed, fields.defect([other, -value * one])))
+    return found
+
+
+def _fitted_powers(fields: _Fields, i: int, j: int) -> tuple[Fraction, Fraction] | None:
+    """p and q from log|f_i / f_j| = a + (p - 1) log z_i - (q - 1) log z_j."""
+    zi, zj = fields.z[:, i], fields.z[:, j]
+    if zi.min() <= 0 or zj.min() <= 0:
+        return None
+    with np.errstate(all="ignore"):
+        ratio = np.log(np.abs(fields.slope[:, i] / fields.slope[:, j]))
+    finite = np.isfinite(ratio)
+    if finite.sum() < 20:
+        return None
+    design = np.column_stack([np.ones(int(finite.sum())), np.log(zi[finite]), np.log(zj[finite])])
+    _, s, t = np.linalg.lstsq(design, ratio[finite], rcond=None)[0]
+    p, q = Fraction(round(2 * (s + 1)), 2), Fraction(round(2 * (1 - t)), 2)
+    small = abs(p) <= _LARGEST_POWER and abs(q) <= _LARGEST_POWER
+    return (p, q) if p != 0 and q != 0 and small else None
+
+
+def _scalings(coordinates: Coordinates, fields: _Fields) -> list[Change]:
+    """Euler's equation with two or more coordinates that scale together, y among them or not."""
+    k = coordinates.k
+    columns = np.column_stack([fields.flow, -fields.f])
+    sizes = np.sqrt(np.mean(columns**2, axis=0))
+    if not np.all(np.isfinite(sizes)) or np.any(sizes[:k] == 0) or sizes[k] == 0:
+        return []
+    gram = (columns / sizes).T @ (columns / sizes) / len(columns)
+    found = []
+    for size in range(2, min(k, 5) + 1):
+        for support in itertools.combinations(range(k), size):
+            for with_y in (False, True):
+                if size == 2 and not with_y:
+                    continue  # a merge of two
+                chosen = [*support, k] if with_y else list(support)
+                values, vectors = np.linalg.eigh(gram[np.ix_(chosen, chosen)])
+                vector = vectors[:, 0] / sizes[chosen]
+                exact = _integers(vector)
+                if exact is None:
+                    continue
+                weights = np.array([float(e) for e in exact]) * sizes[chosen]
+                weights /= np.linalg.norm(weights)
+                defect = math.sqrt(max(float(weights @ gram[np.ix_(chosen, chosen)] @ weights), 0.0))
+                if values[0] > 0.05 or defect > 0.3:
+                    continue
+                change = _scaled(coordinates, dict(zip(chosen, exact, strict=True)), defect)
+                if change is not None:
+                    found.append(change)
+    return found
+
+
+def _scaled(coordinates: Coordinates, exponents: dict[int, Fraction], defect: float) -> Change | None:
+    """Divide by the coordinate that leaves the simplest exponents."""
+    k = coordinates.k
+    front = exponents.get(k, Fraction(0))
+    options = []
+    for pivot in (i for i in exponents if i < k):
+        quotient = [-exponents[i] / exponents[pivot] if i in exponents else Fraction(0) for i in range(k)]
+        powers = [q for i, q in enumerate(quotient) if i != pivot and q != 0] + [front / exponents[pivot]]
+        price = sum(abs(p.numerator) + 3 * (p.denominator - 1) for p in powers)
+        changed = powered(coordinates, quotient, pivot, front / exponents[pivot])
+        if changed is not None:
+            options.append((price, pivot, changed))
+    if not options:
+        return None
+    return Change("scaling", min(options, key=lambda option: option[:2])[2], defect)
+
+
+def _integers(vector: Array) -> list[Fraction] | None:
+    """The vector as small whole numbers up to a factor; None where it is not nearly so."""
+    largest = float(np.max(np.abs(vector)))
+    best: tuple[float, list[Fraction]] | None = None
+    for whole in range(1, 5):
+        scaled = vector / largest * whole
+        rounded = np.round(scaled)
+        if np.any(rounded == 0):
+            continue
+        error = float(np.max(np.abs(scaled - rounded))) * (1 + 0.3 * whole)
+        if error < 0.2 and (best is None or error < best[0] - 1e-9):
+            best = (error, [Fraction(int(r)) for r in rounded])
+    return None if best is None else best[1]
+
+
+def _rationals(value: float) -> list[Fraction]:
+    """The whole, half or third numbers a rough exponent may stand for."""
+    if not math.isfinite(value) or abs(value) > _LARGEST_POWER + 0.5:
+        return []
+    options = {Fraction(round(value)), Fraction(round(2 * value), 2), Fraction(round(3 * value), 3)}
+    return [p for p in options if p != 0 and abs(float(p) - value) < 0.3 * max(1.0, abs(value))]
+
+
+def _near(value: float) -> list[Fraction]:
+    """Simple numbers that a rough estimate may stand for."""
+    options = {Fraction(round(value * d), d) for d in (1, 2, 3, 4)}
+    return [f for f in options if f != 0 and abs(f.numerator) <= 4 and abs(float(f) - value) <= 0.1 * abs(value)]

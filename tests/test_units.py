@@ -1,0 +1,273 @@
+"""Units: reading them, what formulas they allow, and the groups they leave, against physics known to be right."""
+
+from __future__ import annotations
+
+import builtins
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kanlib.errors import FormulaError, InputError
+from kanlib.symbolic import units_table as module
+from kanlib.symbolic.formula import Formula
+from kanlib.symbolic.units import Units, check, dimension_of, dimensionless_groups, power_product, to_base
+
+x, y, t, m, v, a, b, p = sympy.symbols("x y t m v a b p", real=True)
+MOTION = Units.parse({"x": "m", "y": "km", "t": "s", "m": "kg", "v": "m/s"}, "m")
+COLUMNS = (x, y, t, m, v)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("m/s^2", "length/time**2"),
+        ("m s-2", "length/time**2"),
+        ("m·s⁻²", "length/time**2"),
+        ("kg m2 s-2", "length**2*mass/time**2"),
+        ("J/(mol K)", "length**2*mass/(substance*temperature*time**2)"),
+        ("J/degC", "length**2*mass/(temperature*time**2)"),
+        ("µm", "length"),
+        ("s-1", "1/time"),
+        ("W/m2/K", "mass/(temperature*time**3)"),
+        ("µg/m³", "mass/length**3"),
+        ("V/m^0.5", "length**(3/2)*mass/(current*time**3)"),
+        ("au", "length"),
+        ("m**(1/3)", "length**(1/3)"),
+        ("cmH2O", "mass/(length*time**2)"),
+        ("rad", "1"),
+        ("degree", "1"),
+        ("%", "1"),
+        ("", "1"),
+        ("1", "1"),
+    ],
+)
+def test_units_as_people_write_them(text: str, expected: str) -> None:
+    units = Units.parse([text], "")
+    assert units.text(units.column(0)) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["furlongs per", "3 m", "m +", "no_such_unit", "__class__", "m)(", "V/√Hz", "%RH", "a.u."]
+)
+def test_a_text_that_is_no_unit_is_refused_by_the_column(text: str) -> None:
+    with pytest.raises(InputError, match=r"'speed'.*expected one such as"):
+        Units.parse({"speed": text}, "m")
+
+
+@pytest.mark.parametrize("text", ["degC", "degF", "dB"])
+def test_scales_that_do_not_start_at_zero_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match="kelvin"):
+        Units.parse({"T": text}, "m")
+    with pytest.raises(InputError, match="the output"):
+        Units.parse({"T": "K"}, text)
+
+
+@pytest.mark.parametrize(("text", "meant"), [("AU", "astronomical"), ("pH", "pure number")])
+def test_texts_with_two_meanings_are_refused(text: str, meant: str) -> None:
+    with pytest.raises(InputError, match=meant):
+        Units.parse({"a": text}, "yr")
+
+
+def test_one_text_is_not_a_list_of_units() -> None:
+    with pytest.raises(InputError, match="expected a list"):
+        Units.parse("m", "m")
+
+
+def test_without_pint_the_advice_is_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def without(name: str, *rest: Any, **options: Any) -> Any:
+        if name == "pint":
+            raise ImportError(name)
+        return real(name, *rest, **options)
+
+    module._registry.cache_clear()
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(InputError, match=r"kanlib\[units\]"):
+        Units.parse(["m"], "m")
+
+
+def test_factors_bring_mixed_units_together() -> None:
+    """A distance in miles, a time in hours, a speed in km/h: in base units y = x/t holds with factor one."""
+    factors, output = to_base(Units.parse({"x": "mile", "t": "h"}, "km/h"))
+    X = np.array([[60.0, 1.0], [10.0, 2.0]])
+    y_km_h = X[:, 0] * 1.609344 / X[:, 1]
+    base = X * factors
+    np.testing.assert_allclose(base[:, 0] / base[:, 1], y_km_h * output, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("expr", "expected"),
+    [
+        (x + 2 * y, "length"),
+        (x / t - v, "length/time"),
+        (sympy.sqrt(x / t * v), "length/time"),
+        (m * v**2 / 2, "length**2*mass/time**2"),
+        (sympy.exp(-x / y) * x, "length"),
+        (sympy.Abs(x - y) * sympy.sign(v), "length"),
+        (x ** sympy.Float(1.5), "length**(3/2)"),
+        ((x / y) ** (v * t / x), "1"),
+        (sympy.Max(x, y) / sympy.atan2(x, y), "length"),
+        (sympy.pi * x**2 + 3 * y**2, "length**2"),
+        (sympy.Float(2.5) * x, "length"),
+    ],
+    ids=str,
+)
+def test_dimensions_of_consistent_expressions(expr: sympy.Expr, expected: str) -> None:
+    dimension = dimension_of(expr, MOTION, COLUMNS)
+    assert dimension is not None and MOTION.text(dimension) == expected
+
+
+@pytest.mark.parametrize(
+    ("expr", "part"),
+    [
+        (m * (x + t), r"t has dimension time, x has dimension length"),
+        (sympy.exp(x) * t, r"x, the argument of exp"),
+        (sympy.sin(v * t), r"t\*v, the argument of sin"),
+        (x + 1, r"1 has no dimension"),
+        (x + sympy.Float(0.5), r"0.5 has no dimension"),
+        (sympy.Integer(2) ** x, r"x, an exponent in 2\*\*x"),
+        (x ** (x / y), r"a base with a variable exponent"),
+        (sympy.Max(x, t), "compared"),
+    ],
+    ids=str,
+)
+def test_the_message_names_the_part_that_is_wrong(expr: sympy.Expr, part: str) -> None:
+    with pytest.raises(FormulaError, match=part):
+        dimension_of(expr, MOTION, COLUMNS)
+    assert not check(expr, MOTION, COLUMNS)
+
+
+def test_the_output_has_to_agree_too() -> None:
+    assert check(v * t, MOTION, COLUMNS)
+    found = check(v * t**2, MOTION, COLUMNS)
+    assert not found and "the output has dimension length" in found.reason
+
+
+def test_free_constants_take_what_dimension_is_needed() -> None:
+    """In x(t) = a + b t + p t^2 / 2 the constants are a length, a speed and an acceleration."""
+    found = check(a + b * t + p * t**2 / 2, MOTION, COLUMNS, free_constants=True)
+    assert found.constants == (("a", "length"), ("b", "length/time"), ("p", "length/time**2"))
+    assert not check(a + b * t, MOTION, COLUMNS)
+
+
+def test_one_constant_cannot_have_two_dimensions() -> None:
+    """a*x + a*t is wrong whatever a is, while a*x + b*t is right."""
+    assert not check(a * x + a * t, MOTION, COLUMNS, free_constants=True)
+    assert check(a * x + b * t, MOTION, COLUMNS, free_constants=True)
+    assert not check(a * sympy.log(a * t), MOTION, COLUMNS, free_constants=True)
+
+
+def test_what_the_units_leave_open_is_called_any() -> None:
+    assert check(a * b * t, MOTION, COLUMNS, free_constants=True).constants == (("a", "any"), ("b", "any"))
+    assert dimension_of(a * x, MOTION, COLUMNS, free_constants=True) is None
+
+
+def test_exact_numbers_are_pure_even_then() -> None:
+    assert not check(x + 1, MOTION, COLUMNS, free_constants=True)
+    assert not check(x + sympy.pi * t, MOTION, COLUMNS, free_constants=True)
+    assert check(x + sympy.Float(0.5), MOTION, COLUMNS, free_constants=True)
+
+
+def test_exponents_of_a_formula_count_with_their_value() -> None:
+    """t = 2.5 x^1.5: with the exponent known the constant has a unit; without it, it may have any."""
+    kepler = Units.parse({"a": "au"}, "yr")
+    law = Formula(b * a**p, {b: 1.0002, p: 1.5}, (a,))
+    assert check(law, kepler, free_constants=True).constants == (("b", "time/length**(3/2)"),)
+    assert not check(law, kepler)
+    assert check(b * a**p, kepler, (a,), free_constants=True)
+    assert not check(a**p, kepler, (a,))
+
+
+def test_a_formula_with_exact_constants() -> None:
+    law = Formula(a * v * t + b, {a: sympy.Rational(1, 2), b: 0.3}, COLUMNS)
+    assert check(law, MOTION, free_constants=True).constants == (("b", "length"),)
+    assert not check(law, MOTION)
+
+
+def test_symbols_and_columns_have_to_be_as_many() -> None:
+    with pytest.raises(InputError, match="2 symbols"):
+        check(x, MOTION, (x, y))
+
+
+# column units, output, groups known from textbooks: (number, every one of these is a product of powers of them)
+CASES = {
+    "pendulum": (["m", "m/s^2", "kg"], "s", 0),
+    "drag (Reynolds)": (["m/s", "m", "kg/m^3", "Pa*s"], "N", 1),
+    "pipe (Reynolds, roughness)": (["m/s", "m", "kg/m^3", "Pa*s", "m"], "Pa/m", 2),
+    "heat (Biot, Fourier)": (["W/(m^2*K)", "m", "W/(m*K)", "m^2/s", "s", "K"], "K", 2),
+    "pure numbers": (["", "rad", "%"], "", 3),
+    "one of a kind": (["m", "s", "kg"], "A", 0),
+    "nothing": ([], "m", 0),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_groups_are_dimensionless_independent_and_complete(name: str) -> None:
+    inputs, output, count = CASES[name]
+    units = Units.parse(inputs, output)
+    found = dimensionless_groups(units)
+    assert len(found.groups) == count
+    if found.groups:
+        assert np.linalg.matrix_rank(np.array(found.groups, dtype=float)) == count
+    for group in found.groups:
+        assert all(sum(e * power for e, power in zip(row, group)) == 0 for row in units.matrix)
+    if found.scale is not None:
+        reached = [sum(e * power for e, power in zip(row, found.scale)) for row in units.matrix]
+        assert reached == list(units.output)
+
+
+def test_groups_known_by_name() -> None:
+    reynolds = dimensionless_groups(Units.parse(["m/s", "m", "kg/m^3", "Pa*s"], "N"))
+    assert reynolds.groups == ((1, 1, 1, -1),)
+    assert reynolds.scale is not None and sum(power != 0 for power in reynolds.scale) == 2  # mu^2/rho
+    pipe = dimensionless_groups(Units.parse(["m/s", "m", "kg/m^3", "Pa*s", "m"], "Pa/m"))
+    assert (0, 1, 0, 0, -1) in pipe.groups
+
+
+def test_an_output_that_no_product_reaches() -> None:
+    assert dimensionless_groups(Units.parse(["m", "kg"], "s")).scale is None
+    assert dimensionless_groups(Units.parse(["m", "kg"], "")).scale == (0, 0)
+
+
+def test_the_scale_of_a_period_is_a_square_root() -> None:
+    assert dimensionless_groups(Units.parse(["m", "m/s^2", "kg"], "s")).scale == (Fraction(1, 2), Fraction(-1, 2), 0)
+
+
+def test_many_columns_take_the_short_way() -> None:
+    """Where the subsets are too many to try, the groups are still a basis."""
+    cycle = ["m/s", "kg*m", "Pa*s", "N", "J*s^3", "kg*A", "V", "m^3/K"]
+    units = Units.parse([cycle[i % 8] + f"*m^{i // 8}*s^{(i * i) % 5}" for i in range(40)], "W")
+    found = dimensionless_groups(units)
+    matrix = np.array([[float(e) for e in row] for row in units.matrix])
+    groups = np.array(found.groups, dtype=float)
+    assert len(groups) == 40 - np.linalg.matrix_rank(matrix) == np.linalg.matrix_rank(groups)
+    np.testing.assert_array_equal(matrix @ groups.T, 0.0)
+
+
+@given(st.lists(st.tuples(*[st.integers(-3, 3)] * 3), min_size=1, max_size=6), st.tuples(*[st.integers(-3, 3)] * 3))
+def test_groups_of_any_exponents(columns: list[tuple[int, int, int]], output: tuple[int, int, int]) -> None:
+    """Rank and null space as SymPy has them, and a scale exactly where one exists."""
+    spelled = [f"m^{i}*s^{j}*kg^{k}" for i, j, k in [*columns, output]]
+    units = Units.parse(spelled[:-1], spelled[-1])
+    found = dimensionless_groups(units)
+    matrix = sympy.Matrix(3, len(columns), lambda i, j: columns[j][i])
+    assert len(found.groups) == len(columns) - matrix.rank()
+    for group in found.groups:
+        assert not any(matrix * sympy.Matrix(group))
+        assert math.gcd(*group) == 1
+    reachable = matrix.row_join(sympy.Matrix(output)).rank() == matrix.rank()
+    assert (found.scale is not None) == reachable
+
+
+@given(st.lists(st.floats(0.1, 10.0), min_size=4, max_size=4), st.floats(0.2, 5.0), st.floats(0.2, 5.0))
+def test_groups_do_not_change_with_the_system_of_units(row: list[float], length: float, time: float) -> None:
+    group = dimensionless_groups(Units.parse(["m/s", "m", "m/s^2", "s"], "m")).groups[0]
+    other = [row[0] * length / time, row[1] * length, row[2] * length / time**2, row[3] * time]
+    np.testing.assert_allclose(power_product([row], group), power_product([other], group), rtol=1e-9)
