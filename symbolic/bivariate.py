@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from sympy import Dummy, Expr, Float, Symbol
 
 from .library import LIBRARY
+from .links import LINKS, Link, linked
 from .subspace import Member, members
 from .univariate import univariate_candidates
 
-__all__ = ["bivariate_forms"]
+__all__ = ["basis", "bivariate_forms", "sheared"]
 
 Array = NDArray[np.float64]
 Pair = tuple[tuple[Expr, Array], tuple[Expr, Array]]
@@ -40,36 +41,12 @@ _FORMS = 12
 
 
 @dataclass(frozen=True)
-class _Link:
-    """y = inverse(T)."""
-
-    name: str
-    forward: Callable[[Array], Array]
-    slope: Callable[[Array], Array]  # |dT/dy|
-    inverse: Callable[[Expr], Expr]
-    needs_sign: bool
-    largest: float = math.inf  # |y| must be smaller
-
-
-_LINKS = (
-    _Link("y", lambda y: y, np.ones_like, lambda t: t, False),
-    _Link("y^2", lambda y: y * y, lambda y: 2 * np.abs(y), sympy.sqrt, True),
-    _Link("log y", np.log, lambda y: 1 / y, sympy.exp, True),
-    _Link("1/y", lambda y: 1 / y, lambda y: 1 / y**2, lambda t: 1 / t, True),
-    _Link("sqrt y", np.sqrt, lambda y: 0.5 / np.sqrt(y), lambda t: t**2, True),
-    _Link("exp y", np.exp, np.exp, sympy.log, False, 20.0),
-    _Link("sin y", np.sin, np.cos, sympy.asin, False, 0.5 * math.pi),
-    _Link("tan y", np.tan, lambda y: 1 + np.tan(y) ** 2, sympy.atan, False, 0.5 * math.pi),
-)
-
-
-@dataclass(frozen=True)
 class _Separated:
     """One fit: which coordinates, which link, and the curves of both sides on the rows."""
 
     u: tuple[Expr, Array]
     v: tuple[Expr, Array]
-    link: _Link
+    link: Link
     rank: int
     error: float  # relative to the spread of the target, in units of y
     left: Array  # (n, rank) a_r(u)
@@ -104,9 +81,9 @@ def bivariate_forms(
     """
     rows = np.unique(np.linspace(0, len(Z) - 1, min(len(Z), _ROWS)).round().astype(int))
     few = (target[rows], weight[rows])
-    fits = _fits(_plain(Z[rows], symbols), *few, _LINKS, _MOST_RANK, expired)
+    fits = _fits(_plain(Z[rows], symbols), *few, LINKS, _MOST_RANK, expired)
     if min((fit.error for fit in fits), default=math.inf) > max(_NEAR * floor, 10 * _EXACT):
-        fits += _fits(_sheared(Z[rows], symbols), *few, _LINKS[:3:2], 1, expired)
+        fits += _fits(sheared(Z[rows], symbols), *few, LINKS[:3:2], 1, expired)
     best = min((fit.error for fit in fits), default=math.inf)
     good = [fit for fit in fits if fit.error <= max(_GOOD * best, _ENOUGH)]
     good.sort(key=lambda fit: (fit.rank, fit.link.name != "y", fit.error))
@@ -120,7 +97,7 @@ def _fits(
     pairs: list[Pair],
     y: Array,
     weight: Array,
-    links: Sequence[_Link],
+    links: Sequence[Link],
     most_rank: int,
     expired: Callable[[], bool],
 ) -> list[_Separated]:
@@ -140,7 +117,7 @@ def _plain(Z: Array, symbols: Sequence[Symbol]) -> list[Pair]:
     return [((symbols[0], Z[:, 0]), (symbols[1], Z[:, 1]))]
 
 
-def _sheared(Z: Array, symbols: Sequence[Symbol]) -> list[Pair]:
+def sheared(Z: Array, symbols: Sequence[Symbol]) -> list[Pair]:
     """One coordinate combined with the other, which stays: a(p*q) b(q) separates in p*q and q."""
     p, q = symbols
     x, z = Z.T
@@ -153,24 +130,13 @@ def _sheared(Z: Array, symbols: Sequence[Symbol]) -> list[Pair]:
 
 
 def _separated(
-    u: tuple[Expr, Array], v: tuple[Expr, Array], y: Array, weight: Array, link: _Link, most_rank: int
+    u: tuple[Expr, Array], v: tuple[Expr, Array], y: Array, weight: Array, link: Link, most_rank: int
 ) -> list[_Separated]:
     """The smallest ranks that describe T(y) about as well as higher ones."""
-    sign = 1.0
-    if link.needs_sign:
-        if not (np.all(y > 0) or np.all(y < 0)):
-            return []
-        sign = float(np.sign(y[0]))
-    if np.max(np.abs(y)) >= link.largest:
+    target = linked(y, weight, link)
+    if target is None:
         return []
-    size = sign * y
-    with np.errstate(all="ignore"):
-        t = link.forward(size)
-        root = np.sqrt(weight) / link.slope(size)  # errors count as errors of y
-    if not np.all(np.isfinite(t)) or not np.all(np.isfinite(root)):
-        return []
-    spread = math.sqrt(float(np.average((y - np.average(y, weights=weight)) ** 2, weights=weight)))
-    root = root / math.sqrt(float(weight.mean())) / (spread or 1.0)
+    t, root = target.t, target.root
     found = []
     for rank in range(1, most_rank + 1):
         best: _Separated | None = None
@@ -178,11 +144,11 @@ def _separated(
             spans = [_spans(u[1]), _spans(v[1])]
             if 3 * rank * (p + q) > len(y) or (logarithms and not any(spans)):
                 continue
-            P = _basis(np.log(np.abs(u[1])) if logarithms and spans[0] else u[1], p)
-            Q = _basis(np.log(np.abs(v[1])) if logarithms and spans[1] else v[1], q)
+            P = basis(np.log(np.abs(u[1])) if logarithms and spans[0] else u[1], p)
+            Q = basis(np.log(np.abs(v[1])) if logarithms and spans[1] else v[1], q)
             fit = _alternate(P, Q, t, root, rank)
             if fit is not None and (best is None or fit[0] < best.error):
-                best = _Separated(u, v, _signed(link, sign), rank, *fit)
+                best = _Separated(u, v, target.link, rank, *fit)
         if best is not None:
             found.append(best)
             if best.error < _EXACT:
@@ -196,13 +162,8 @@ def _spans(x: Array) -> bool:
     return bool((x.min() > 0 or x.max() < 0) and size.max() > 2 * size.min())
 
 
-def _signed(link: _Link, sign: float) -> _Link:
-    if sign > 0:
-        return link
-    return replace(link, inverse=lambda t: -link.inverse(t))
-
-
-def _basis(x: Array, count: int) -> Array:
+def basis(x: Array, count: int) -> Array:
+    """Chebyshev polynomials on the range of x, (n, count)."""
     half = max((x.max() - x.min()) / 2, 1e-300)
     return np.asarray(np.polynomial.chebyshev.chebvander((x - (x.max() + x.min()) / 2) / half, count - 1))
 
@@ -336,9 +297,10 @@ def _linear(
     design = np.column_stack([curve for curve, _ in terms])
     if not np.all(np.isfinite(design)):
         return None
-    with np.errstate(all="ignore"):
-        size = np.abs(y) if fit.link.needs_sign else y
-        t, root = fit.link.forward(size), np.sqrt(weight) / fit.link.slope(size)
+    target = linked(y, weight, fit.link)
+    if target is None:
+        return None
+    t, root = target.t, target.root
     weights = _sparse(design * root[:, None], t * root)
     return sympy.Add(*[Float(float(w)) * expr for w, (_, expr) in zip(weights, terms, strict=True) if w != 0])
 

@@ -187,19 +187,40 @@ def _scalings(coordinates: Coordinates, fields: _Fields) -> list[Change]:
                 if size == 2 and not with_y:
                     continue  # a merge of two
                 chosen = [*support, k] if with_y else list(support)
-                values, vectors = np.linalg.eigh(gram[np.ix_(chosen, chosen)])
-                vector = vectors[:, 0] / sizes[chosen]
-                exact = _integers(vector)
-                if exact is None:
-                    continue
-                weights = np.array([float(e) for e in exact]) * sizes[chosen]
-                weights /= np.linalg.norm(weights)
-                defect = math.sqrt(max(float(weights @ gram[np.ix_(chosen, chosen)] @ weights), 0.0))
-                if values[0] > 0.05 or defect > 0.3:
-                    continue
-                change = _scaled(coordinates, dict(zip(chosen, exact, strict=True)), defect)
-                if change is not None:
-                    found.append(change)
+                _, vectors = np.linalg.eigh(gram[np.ix_(chosen, chosen)])
+                exact = _integers(vectors[:, 0] / sizes[chosen])
+                options = [] if exact is None else [exact]
+                options += _simple_scalings(gram, sizes, support, with_y)
+                for exponents in options:
+                    weights = np.array([float(e) for e in exponents]) * sizes[chosen]
+                    weights /= np.linalg.norm(weights)
+                    defect = math.sqrt(max(float(weights @ gram[np.ix_(chosen, chosen)] @ weights), 0.0))
+                    if defect > 0.3:
+                        continue
+                    change = _scaled(coordinates, dict(zip(chosen, exponents, strict=True)), defect)
+                    if change is not None:
+                        found.append(change)
+    return found
+
+
+def _simple_scalings(
+    gram: Array, sizes: Array, support: tuple[int, ...], with_y: bool
+) -> list[list[Fraction]]:
+    """Exponents 1, -1 (and 2 in pairs) for the coordinates; that of y, if it scales too, is what fits them best.
+
+    A noisy gradient hides a null vector that it still supports when asked.
+    """
+    y = len(sizes) - 1
+    found = []
+    for others in itertools.product((1, -1, 2, -2) if len(support) == 2 else (1, -1), repeat=len(support) - 1):
+        exponents = (1, *others)
+        if not with_y:
+            found.append([*map(Fraction, exponents)])
+            continue
+        weights = np.array(exponents) * sizes[list(support)]
+        # the last column is -f: its exponent is the one that cancels the others
+        power = -float(weights @ gram[list(support), y]) / float(gram[y, y] * sizes[y])
+        found += [[*map(Fraction, exponents), p] for p in _rationals(power) if p.denominator <= 2]
     return found
 
 

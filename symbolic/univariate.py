@@ -9,6 +9,7 @@ length.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,13 +20,13 @@ from kanlib.errors import InputError
 from .atoms import allowed_functions, natural_atoms, products
 from .library import search_names
 from .univariate_curve import Curve, Form, screening_curve
-from .univariate_families import coordinates
+from .univariate_families import Coordinate, coordinates
 from .univariate_modulated import products_of_waves
 from .univariate_natural import natural_forms
 from .univariate_pool import FormPool, UnivariateFit
 from .univariate_rational import polynomial_forms, rational_forms
 from .univariate_sums import loosened, sums_of_atoms
-from .univariate_targets import targets
+from .univariate_targets import Target, targets
 from .univariate_warps import fit_warps
 from .univariate_waves import sums_of_exponentials, sums_of_waves
 
@@ -88,10 +89,15 @@ def univariate_candidates(
     curve = screening_curve(xs, ys, weight)
     rows = _spread_rows(xs, _NOISY_ROWS if curve.noise > 0 else _ROWS)
     few = FormPool(symbol, xs[rows], ys[rows], None if weight is None else weight[rows], most=most, expired=expired)
-    for forms, evaluations in _proposals(curve, symbol, functions):
-        few.add(forms, evaluations=evaluations)
-        if few.solved or expired():
-            break
+    # Trial forms overflow and leave their domain; what comes of it is looked at, warnings would say nothing new.
+    with np.errstate(all="ignore"):
+        for propose, evaluations in _proposals(curve, symbol, functions):
+            try:
+                few.add(propose(), evaluations=evaluations)
+            except (np.linalg.LinAlgError, OverflowError):
+                continue  # numbers too large or too small for these forms; the others may still work
+            if few.solved or expired():
+                break
     few.tidy()
     if len(rows) == len(xs):
         return few.best()
@@ -117,34 +123,43 @@ def _spread_rows(x: Array, most: int) -> NDArray[np.int64]:
     return np.sort(order[np.unique(np.linspace(0, len(x) - 1, min(len(x), most)).round().astype(np.int64))])
 
 
-def _proposals(curve: Curve, symbol: Symbol, functions: frozenset[str]) -> Iterator[tuple[list[Form], int]]:
+def _proposals(
+    curve: Curve, symbol: Symbol, functions: frozenset[str]
+) -> Iterator[tuple[Callable[[], list[Form]], int]]:
+    """Ways to propose forms, the cheap ones first, and how many evaluations each form is worth."""
     changes = targets(curve, symbol, functions)
     inputs = coordinates(curve.x, symbol, functions)
     by_name = {target.name: target for target in changes}
     for name in _ALGEBRAIC:
         if name in by_name:
-            target = by_name[name]
-            yield polynomial_forms(curve, target, inputs[0], symbol) + rational_forms(curve, target, symbol), _NEAR
+            yield partial(polynomial_forms, curve, by_name[name], inputs[0], symbol), _NEAR
+            yield partial(rational_forms, curve, by_name[name], symbol), _NEAR
     for inner in inputs[1:]:
         degree = 12 if inner.expr == 1 / symbol else 4
-        yield polynomial_forms(curve, by_name["y"], inner, symbol, degree=degree), _NEAR
+        yield partial(polynomial_forms, curve, by_name["y"], inner, symbol, degree=degree), _NEAR
     atoms = natural_atoms(curve.x, symbol, functions)
     terms = products(atoms)
-    yield natural_forms(curve, changes, terms, symbol, most=16), _NEAR
-    sums, singles = sums_of_atoms(curve, terms, len(atoms.nodes))
-    yield sums, _NEAR
+    yield partial(natural_forms, curve, changes, terms, symbol, most=16), _NEAR
+    sums = cache(lambda: sums_of_atoms(curve, terms, len(atoms.nodes)))
+    yield lambda: sums()[0], _NEAR
     wavy = "sin" in functions and _turns(curve) >= 4
     if wavy:
-        yield sums_of_waves(curve, symbol), _FAR
-    warps = fit_warps(curve, changes, inputs, symbol, functions, most=24)
-    yield [form for form in (warp.build() for warp in warps) if form is not None], _NEAR
+        yield partial(sums_of_waves, curve, symbol), _FAR
+    yield partial(_warped, curve, changes, inputs, symbol, functions), _NEAR
     if "sin" in functions:
-        yield products_of_waves(curve, symbol), _FAR
-    yield [loosened(form) for form in (*sums[:6], *singles)], _FAR
+        yield partial(products_of_waves, curve, symbol), _FAR
+    yield lambda: [loosened(form) for form in (*sums()[0][:6], *sums()[1])], _FAR
     if "exp" in functions:
-        yield sums_of_exponentials(curve, symbol), _FAR
+        yield partial(sums_of_exponentials, curve, symbol), _FAR
     if "sin" in functions and not wavy:
-        yield sums_of_waves(curve, symbol), _FAR
+        yield partial(sums_of_waves, curve, symbol), _FAR
+
+
+def _warped(
+    curve: Curve, changes: list[Target], inputs: list[Coordinate], symbol: Symbol, functions: frozenset[str]
+) -> list[Form]:
+    warps = fit_warps(curve, changes, inputs, symbol, functions, most=24)
+    return [form for form in (warp.build() for warp in warps) if form is not None]
 
 
 def _turns(curve: Curve) -> int:

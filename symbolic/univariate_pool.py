@@ -161,6 +161,8 @@ class FormPool:
     def _refitted(self, structure: Expr, values: dict[Symbol, float], evaluations: int) -> _Form | None:
         if self.symbol not in structure.free_symbols or len(values) + 1 >= len(self.y):
             return None
+        if not all(map(math.isfinite, values.values())):
+            return None
         try:
             with np.errstate(all="ignore"):
                 fit = self._refit(structure, values, evaluations)

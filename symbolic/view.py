@@ -14,6 +14,7 @@ from sympy import Dummy, Expr, Symbol
 from kanlib.errors import FormulaError
 from kanlib.network import KAN
 
+from .additive import additive_forms
 from .bivariate import bivariate_forms
 from .compose import canonical, parametrize
 from .constants import refit
@@ -114,6 +115,8 @@ class View:
                     z, target, self.inputs[0], sample_weight=weight, primitives=primitives, expired=expired
                 )
                 yield [fit.expr.xreplace({self.inputs[0]: expr}) for fit in curves]
+        if k >= 2:
+            yield additive_forms(self.Z, target, weight, self.inputs, primitives, floor, expired)
         if k == 2:
             yield bivariate_forms(self.Z, target, weight, self.inputs, primitives, floor, expired)
 

@@ -1,0 +1,179 @@
+"""The work of a search in pieces: a view's closed forms, or one shape of network on it; plain records in and out.
+
+A task knows all it needs (its rows, its seed, its deadline) and touches nothing else, so it gives the same result in
+this process, in another one, or on another machine: any `concurrent.futures.Executor` runs `run_task` (process pools,
+``dask.distributed.Client.get_executor()``, ``mpi4py.futures.MPIPoolExecutor``). The order in which tasks end does not
+matter, since each draws from a generator of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import torch
+
+from kanlib.network import KAN
+from kanlib.threads import one_thread
+
+from .joint import Candidate
+from .shapes import Shape, Trained, ladder, train
+from .trim import in_units_of_y, trim
+from .view import View
+
+__all__ = ["CLOSED", "COMPARABLE", "MOST_EDGES", "POOR", "Part", "Task", "TaskResult", "run_task", "shape_of", "stages"]
+
+CLOSED = "closed forms"
+"""The name of the task that needs no network."""
+
+COMPARABLE = 1.25
+"""Shapes within this factor of the best held-out error are looked at."""
+
+POOR = 0.1
+"""Error relative to y above which a shape that is not among the best is not worth a look."""
+
+MOST_EDGES = 12
+"""Beyond this no formula of the whole network is readable."""
+
+_ASSIGNMENTS = 40  # of primitives to the edges of one network
+_FEWEST_TO_TRIM = 40  # rows
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one stage of a task found: formulas, or a trained network (none where every start failed).
+
+    Attributes
+    ----------
+    candidates : formulas with their constants, shortest description first.
+    network, grid_size, error : of the network; the error on held-out rows is relative to the spread of y.
+    complete : False where the deadline cut the stage short.
+    """
+
+    candidates: tuple[Candidate, ...] = ()
+    network: KAN | None = None
+    grid_size: int = 0
+    error: float = math.inf
+    complete: bool = True
+
+
+@dataclass(frozen=True)
+class Task:
+    """A view of the law, and what to do with it.
+
+    Attributes
+    ----------
+    view : the coordinates and their rows.
+    name : `CLOSED`, or the name of a shape of `ladder`.
+    primitives : names of the primitives to use.
+    seed : of the search; the task derives its own from it and its key.
+    floor : error relative to y that something else has reached.
+    deadline : in seconds since the epoch (`time.time`), as it must hold on any machine.
+    done : the stages that are known already; work goes on after them.
+    """
+
+    view: View
+    name: str
+    primitives: tuple[str, ...]
+    seed: int = 0
+    floor: float = math.inf
+    deadline: float = math.inf
+    done: tuple[Part, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Names the task within its search."""
+        return f"{self.name} | {self.view.name}"
+
+    def expired(self) -> bool:
+        return time.time() > self.deadline
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """The stages of a task, those known before included; ``whole`` when no deadline cut any short."""
+
+    key: str
+    parts: tuple[Part, ...]
+    whole: bool
+
+
+def run_task(task: Task) -> TaskResult:
+    """All stages of a task: what an executor runs.
+
+    Examples
+    --------
+    >>> import numpy as np, sympy
+    >>> from kanlib.symbolic.coordinates import start
+    >>> x = sympy.Symbol("x", real=True)
+    >>> X = np.linspace(1, 2, 60)[:, None]
+    >>> view = View.of(start((x,), X), (x,), X, 3 / X[:, 0], np.arange(60) % 5 == 0)
+    >>> found = run_task(Task(view, CLOSED, ("reciprocal",)))
+    >>> found.key, str(found.parts[0].candidates[0].structure)
+    ('closed forms | F(x)', 'c1/x')
+    """
+    parts = list(task.done)
+    with one_thread():
+        for part in stages(task, task.expired):
+            parts.append(part)
+            if part.network is not None and part.error > max(POOR, COMPARABLE * task.floor):
+                break  # nobody will ask for its formulas
+    return TaskResult(task.key, tuple(parts), all(part.complete for part in parts) and not task.expired())
+
+
+def stages(task: Task, expired: Callable[[], bool]) -> Iterator[Part]:
+    """The stages of a task after those in ``task.done``, each worked out when it is asked for.
+
+    Closed forms come in several stages, the quick ones first; a shape first gives its network, then its formulas.
+    """
+    if task.name == CLOSED:
+        found = task.view.closed_forms(task.primitives, task.floor, expired)
+        for forms in islice(found, len(task.done), None):
+            yield Part(tuple(forms), complete=not expired())
+        return
+    shape = shape_of(task)
+    if task.done:
+        part = task.done[0]
+    else:
+        part = _grown(shape, task, expired)
+        yield part
+    if part.network is None or len(task.done) > 1:
+        return
+    forms = _formulas(Trained(shape, part.network, part.grid_size, part.error), task, expired)
+    yield Part(tuple(forms), complete=not expired())
+
+
+def shape_of(task: Task) -> Shape:
+    """The shape a task is about."""
+    return next(shape for shape in ladder(task.view.coordinates.k) if shape.name == task.name)
+
+
+def _grown(shape: Shape, task: Task, expired: Callable[[], bool]) -> Part:
+    sample = task.view.sample
+    assert sample is not None, "a view without coordinates has no networks"
+    generator = torch.Generator().manual_seed(_seed(task))
+    trained = train(shape, sample, generator, expired)
+    if trained is None:
+        return Part(complete=not expired())
+    if len(sample.t) >= _FEWEST_TO_TRIM:
+        trained = trim(trained, sample, share=1.0 if shape.name == "general" else 0.5, expired=expired)
+    return Part((), trained.model, trained.grid_size, trained.held_error, complete=not expired())
+
+
+def _formulas(trained: Trained, task: Task, expired: Callable[[], bool]) -> list[Candidate]:
+    """Primitives for the edges of a trained network."""
+    sample = task.view.sample
+    if trained.n_edges > MOST_EDGES or sample is None:
+        return []
+    network = in_units_of_y(trained.model, sample.scale, sample.shift)
+    return task.view.network_forms(network, task.primitives, expired, most=_ASSIGNMENTS)
+
+
+def _seed(task: Task) -> int:
+    """A seed of the task's own: the same whatever ran before it."""
+    digest = hashlib.sha256(f"{task.seed} {task.key}".encode()).digest()
+    return int.from_bytes(digest[:7], "big")
