@@ -14,6 +14,7 @@ import math
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -23,6 +24,8 @@ from .files import check_writable, write_atomically
 from .table import read_table
 
 if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
+
     from kanlib.symbolic import Discovery
 
 
@@ -42,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say(f"error: {error}")
         return 2
     except KeyboardInterrupt:
-        _say("stopped; nothing was written.")
+        kept = f"{arguments.checkpoint} keeps what was found" if arguments.checkpoint else "nothing was written"
+        _say(f"stopped; {kept}.")
         return 130
 
 
@@ -60,18 +64,23 @@ def discover(arguments: argparse.Namespace) -> int:
         check_writable(arguments.json)
     if arguments.report:
         _make_folder(Path(arguments.report))
+    if arguments.checkpoint:
+        check_writable(arguments.checkpoint)
 
     from kanlib.symbolic import discover as search
 
-    found = search(
-        X,
-        y,
-        names=names,
-        target_name=arguments.target,
-        time_limit=arguments.time_limit,
-        seed=arguments.seed,
-        progress=not arguments.quiet,
-    )
+    with _workers(arguments.jobs) as executor:
+        found = search(
+            X,
+            y,
+            names=names,
+            target_name=arguments.target,
+            time_limit=arguments.time_limit,
+            seed=arguments.seed,
+            progress=not arguments.quiet,
+            executor=executor,
+            checkpoint=arguments.checkpoint,
+        )
     if arguments.json:
         text = json.dumps(record(found), indent=2, ensure_ascii=to_stdout, allow_nan=False) + "\n"
         if to_stdout:
@@ -103,7 +112,14 @@ def record(found: Discovery) -> dict[str, Any]:
             for c in (() if formula is None else formula.constants)
         ],
         "front": [
-            {"complexity": p.complexity, "rmse": _finite(p.rmse), "formula": str(p.formula)} for p in found.front
+            {
+                "complexity": p.complexity,
+                "rmse": _finite(p.rmse),
+                "formula": str(p.formula),
+                "length": _finite(p.length),
+                "accepted": p.accepted,
+            }
+            for p in found.front
         ],
     }
 
@@ -129,6 +145,16 @@ def describe(found: Discovery, most: int = 8) -> str:
 
 def _finite(value: float | None) -> float | None:
     return float(value) if value is not None and math.isfinite(value) else None
+
+
+def _workers(n: int) -> AbstractContextManager[ProcessPoolExecutor | None]:
+    """Processes that share the search; none for one job. Spawned: a fork would copy the threads of torch."""
+    if n == 1:
+        return nullcontext()
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    return ProcessPoolExecutor(n, mp_context=multiprocessing.get_context("spawn"))
 
 
 def _make_folder(path: Path) -> None:
@@ -177,6 +203,16 @@ def _seed(text: str) -> int:
 
 
 _seed.__name__ = "whole number from 0 to 2^63 - 1"
+
+
+def _jobs(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 256:
+        raise ValueError
+    return value
+
+
+_jobs.__name__ = "whole number from 1 to 256"
 
 
 def _names(text: str) -> list[str]:
@@ -233,6 +269,18 @@ def _parser() -> argparse.ArgumentParser:
         "--time-limit", type=_seconds, default=60.0, metavar="S", help="seconds the search may take (60)"
     )
     command.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of the random starts (0)")
+    command.add_argument(
+        "--jobs",
+        type=_jobs,
+        default=1,
+        metavar="N",
+        help="processes that share the search (1): the same result, sooner",
+    )
+    command.add_argument(
+        "--checkpoint",
+        metavar="FILE",
+        help="keep what is found in this JSON file; the same command takes the search up again",
+    )
     command.add_argument("--quiet", action="store_true", help="no progress bar")
     command.set_defaults(run=discover)
     return parser

@@ -14,11 +14,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import sympy
+import torch
 from numpy.typing import NDArray
 from sympy import Dummy, Expr, Symbol
 
 from .bivariate import basis, sheared
+from .edges import fit_edges
+from .library import LIBRARY
 from .links import LINKS, Link, Linked, linked
+from .tape import evaluate
 from .univariate import univariate_candidates
 
 __all__ = ["additive_forms"]
@@ -27,12 +31,15 @@ Array = NDArray[np.float64]
 Pair = tuple[Expr, Array]
 
 _DEGREES = (24, 12, 6)
-_ROWS_PER_TERM = 4
-_NEAR = 1.15  # times the floor: as good as anything
+_ROWS_PER_TERM = 3
+_NEAR = 1.35  # times the floor: as good as anything
 _EXACT = 1e-7
-_FORMS = 9  # sums that are proposed
+_MANY = 6  # parts that are read twice
+_FORMS = 5  # sums that are proposed
+_POINTS = 150  # of a curve that is compared with single primitives
 _EACH = 3  # closed forms of a part that are combined
 _FLAT = 1e-9  # relative size of a part that is nothing
+_U = Dummy("u", real=True)
 
 
 @dataclass(frozen=True)
@@ -78,9 +85,10 @@ def additive_forms(
             fit = None if expired() else _fit(list(pair), target, weight, LINKS[0])
             if fit is not None:
                 fits.append(fit)
-    good = sorted((fit for fit in fits if fit.error <= limit), key=lambda fit: fit.error)
+    good = [fit for fit in fits if fit.error <= limit]
+    best = min((fit.error for fit in good), default=0.0)
     # T = y first where it is as good as any other
-    good.sort(key=lambda fit: (fit.error > 2 * good[0].error + _EXACT, fit.target.link.name != "y"))
+    good.sort(key=lambda fit: (fit.error > 2 * best + _EXACT, fit.target.link.name != "y", fit.error))
     for fit in good[:2]:
         if expired():
             return
@@ -115,22 +123,66 @@ def _fit(parts: list[Pair], y: Array, weight: Array, link: Link) -> _Fit | None:
 
 
 def _forms(fit: _Fit, primitives: Sequence[str], expired: Callable[[], bool]) -> Iterator[Expr]:
-    total = fit.curves.sum(axis=1) + fit.constant
-    left = fit.target.t - total
     sizes = fit.curves.std(axis=0)
+    kept = [i for i in range(len(fit.parts)) if sizes[i] > _FLAT * sizes.max()]
+    single = _single(fit, kept, primitives) if len(kept) > _MANY else None
+    options = _read(fit, fit.curves, kept, primitives, expired) if single is None else single
+    yield from _sums(fit, kept, options)
+    if fit.error < _EXACT or not options or len(kept) > _MANY or expired():
+        return
+    # Curves of splines share their errors; each part once more, with the closed forms of the others taken away.
+    closed = fit.curves.copy()
+    for i, forms in zip(kept, options, strict=True):
+        values = evaluate(forms[0], (_U,), fit.parts[i][1][:, None])
+        if np.all(np.isfinite(values)):
+            closed[:, i] = values
+    yield from _sums(fit, kept, _read(fit, closed, kept, primitives, expired))
+
+
+def _single(fit: _Fit, kept: list[int], primitives: Sequence[str]) -> list[list[Expr]] | None:
+    """One primitive for every part, all fitted at once; None where a part is none."""
+    curves = fit.curves[:, kept].T
+    x = np.stack([fit.parts[i][1] for i in kept])
+    order = np.argsort(x, axis=1)[:, np.linspace(0, x.shape[1] - 1, _POINTS).round().astype(int)]
+    points, values = (torch.from_numpy(np.take_along_axis(each, order, axis=1)) for each in (x, curves))
+    options = []
+    for fits in fit_edges(points, values, tuple(primitives)):
+        # what noise leaves on a curve that so many rows determine
+        good = [each for each in fits if each.nmse <= max(1e-10, fit.error**2)]
+        if not good:
+            return None
+        name, (a, b, c, d, p) = good[0].name, good[0].constants
+        inner = sympy.Float(a) * _U + sympy.Float(b)
+        options.append([sympy.Float(c) * LIBRARY[name](inner, sympy.Float(p)) + sympy.Float(d)])
+    return options
+
+
+def _read(
+    fit: _Fit, curves: Array, kept: list[int], primitives: Sequence[str], expired: Callable[[], bool]
+) -> list[list[Expr]]:
+    """Closed forms in `_U` of every part, read off what the other curves leave of the target; [] where one has none."""
+    left = fit.target.t - fit.constant - curves[:, kept].sum(axis=1)
     weight = fit.target.root**2 / float(np.mean(fit.target.root**2))
-    options: list[list[Expr]] = []
-    for i, (expr, x) in enumerate(fit.parts):
-        if sizes[i] <= _FLAT * sizes.max():
-            continue
-        symbol = Dummy("u", real=True)
+    options = []
+    for i in kept:
         found = univariate_candidates(
-            x, fit.curves[:, i] + left, symbol, sample_weight=weight, primitives=primitives, most=_EACH, expired=expired
+            fit.parts[i][1],
+            curves[:, i] + left,
+            _U,
+            sample_weight=weight,
+            primitives=primitives,
+            most=_EACH,
+            expired=expired,
         )
         if not found:
-            return
-        options.append([each.expr.xreplace({symbol: expr}) for each in found])
+            return []
+        options.append([each.expr for each in found])
+    return options
+
+
+def _sums(fit: _Fit, kept: list[int], options: list[list[Expr]]) -> Iterator[Expr]:
+    names = [fit.parts[i][0] for i in kept]
     ranked = sorted(itertools.product(*[range(len(each)) for each in options]), key=sum)
-    for index in ranked[:_FORMS]:
-        chosen = [each[i] for each, i in zip(options, index, strict=True)]
+    for index in ranked[: _FORMS if options else 0]:
+        chosen = [each[k].xreplace({_U: name}) for each, k, name in zip(options, index, names, strict=True)]
         yield fit.target.link.inverse(sympy.Add(*chosen) + sympy.Float(fit.constant))

@@ -31,6 +31,7 @@ _SWEEPS, _STARTS = 40, 2
 _COARSE = 11  # basis functions a side of the fit that starts the alternation
 _MOST_RANK = 3
 _ENOUGH = 1e-4  # relative error of curves that tell one primitive from another
+_NOISY = 1e-3
 _EXACT = 1e-6  # relative error at which a rank is right
 _ROWS = 900  # rows that decide on ranks
 _NEAR = 1.3  # times the floor: the coordinates as they are will do
@@ -82,7 +83,8 @@ def bivariate_forms(
     rows = np.unique(np.linspace(0, len(Z) - 1, min(len(Z), _ROWS)).round().astype(int))
     few = (target[rows], weight[rows])
     fits = _fits(_plain(Z[rows], symbols), *few, LINKS, _MOST_RANK, expired)
-    if min((fit.error for fit in fits), default=math.inf) > max(_NEAR * floor, 10 * _EXACT):
+    limit = max(_NEAR * floor, 10 * _EXACT)
+    if not any(fit.error <= limit and fit.rank == 1 for fit in fits):
         fits += _fits(sheared(Z[rows], symbols), *few, LINKS[:3:2], 1, expired)
     best = min((fit.error for fit in fits), default=math.inf)
     good = [fit for fit in fits if fit.error <= max(_GOOD * best, _ENOUGH)]
@@ -107,9 +109,13 @@ def _fits(
         for link in links:
             if expired():
                 return fits
-            fits += _separated(u, v, y, weight, link, most_rank)
-            if fits and fits[-1].error < _EXACT:
-                return fits
+            found = _separated(u, v, y, weight, link, most_rank)
+            fits += found
+            if found and found[-1].error < _EXACT:
+                # a smooth law is a sum of several products too; another link may do with fewer
+                most_rank = found[-1].rank - 1
+                if not most_rank:
+                    return fits
     return fits
 
 
@@ -174,7 +180,8 @@ def _alternate(P: Array, Q: Array, t: Array, root: Array, rank: int) -> tuple[fl
     best: tuple[float, Array, Array] | None = None
     right = t * root
     for start in range(_STARTS):
-        A = _tensor_start(P, Q, right, root, rank) if start == 0 else P[:, : rank + 2] @ rng.normal(size=(rank + 2, rank))
+        smooth = P[:, : rank + 2] @ rng.normal(size=(rank + 2, rank))
+        A = _tensor_start(P, Q, right, root, rank) if start == 0 else smooth
         last = math.inf
         for sweep in range(_SWEEPS):
             B = _solve(Q, A, right, root)
@@ -219,9 +226,7 @@ def _solve(P: Array, others: Array, right: Array, root: Array) -> Array:
 
 def _forms(fit: _Separated, y: Array, weight: Array, primitives: Sequence[str]) -> Iterator[Expr]:
     """Products of functions of the two sides, the cheapest choices first."""
-    choices = [
-        _choices(x, factors, fit, primitives) for (_, x), factors in ((fit.u, fit.left), (fit.v, fit.right))
-    ]
+    choices = [_choices(x, factors, fit, primitives) for (_, x), factors in ((fit.u, fit.left), (fit.v, fit.right))]
     if fit.rank == 1 and any(not options or options[0].left_out > 3 * fit.error + 1e-8 for options in choices):
         yield from _compositions(fit, primitives)
     pairs = sorted(itertools.product(*choices), key=lambda pair: pair[0].cost + pair[1].cost)
@@ -244,7 +249,8 @@ def _choices(x: Array, factors: Array, fit: _Separated, primitives: Sequence[str
     """Sets of primitives that, with a constant, span the curves of one side; cheapest first."""
     rows = np.argsort(x)[np.linspace(0, len(x) - 1, _CURVE).round().astype(int)]
     curves = factors[rows] / np.linalg.norm(factors[rows], axis=0)
-    tolerance = 10 * fit.error + 1e-9
+    # Noise averages out in the curves; what a basis cannot follow does not.
+    tolerance = (0.3 if fit.error > _NOISY else 10.0) * fit.error + 1e-9
     found = members(x[rows], factors[rows], primitives, tolerance)
     options = []
     for size in range(min(fit.rank, _TERMS) + 1):
@@ -301,7 +307,11 @@ def _linear(
     if target is None:
         return None
     t, root = target.t, target.root
-    weights = _sparse(design * root[:, None], t * root)
+    with np.errstate(all="ignore"):
+        scaled = design * root[:, None]
+        if not np.all(np.isfinite(np.sum(scaled**2, axis=0))):
+            return None
+    weights = _sparse(scaled, t * root)
     return sympy.Add(*[Float(float(w)) * expr for w, (_, expr) in zip(weights, terms, strict=True) if w != 0])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,22 +14,31 @@ from kanlib.errors import FormulaError
 from kanlib.network import KAN
 
 from .compiler import compile_formula
-from .discovery import Discovery, pareto_front
+from .deadline import within
+from .discovery import Discovery, FrontPoint, pareto_front
 from .formula import Formula
+from .judging import Entry
 from .noise import NoiseModel
 from .problem import Problem
-from .search import Entry, Search
+from .search import Search
 from .snapping import fitted, snap
+from .stability import Stability, compare
+from .validity import Validity, validity
+from .verdict import EXACT
 
 __all__ = ["conclude"]
 
+_RIVALS = 5  # forms that the law is compared with on resampled rows
+_FLEXIBLE = 5  # fitted constants of a formula that may follow a law it is not, such as a Bessel function by waves
+_HALF = 0.5  # share of resamples below which the choice is said to be in doubt
+_SNAP, _RESAMPLING, _VALIDITY, _LEAST = 0.3, 0.5, 1.0, 0.2  # seconds
 _SAME = 0.1  # times the noise: curves that are nearer are one curve in other words, such as exp and a far cosh
 _RIVAL = 3.0  # nats within which a formula is no clear second (odds of 20 to 1)
 
 
 def conclude(search: Search) -> Discovery:
     """Choose among the formulas that passed every test by their description length."""
-    accepted = [entry for entry in search.entries if entry.point.accepted]
+    accepted = [entry for entry in search.judging.entries if entry.point.accepted]
     best = min(accepted, key=lambda entry: entry.length, default=None)
     return _none(search) if best is None else _found(search, best, accepted)
 
@@ -36,38 +46,75 @@ def conclude(search: Search) -> Discovery:
 def _found(search: Search, best: Entry, accepted: list[Entry]) -> Discovery:
     problem, held = search.problem, search.held
     y = problem.y
-    formula = _on_all_rows(problem, best.point.formula, best.noise)
+    formula = _on_all_rows(problem, best.point.formula, best.noise, time.monotonic() + max(search.left(), _SNAP))
     chosen = replace(best.point, formula=formula, complexity=formula.complexity)
-    others = [entry.point for entry in search.entries if entry.point.formula.form != formula.form]
+    others = [entry.point for entry in search.judging.entries if entry.point.formula.form != formula.form]
+    rivals = tuple(sorted((p for p in others if math.isfinite(p.length)), key=lambda p: p.length)[:_RIVALS])
     reference = y - y.mean() if held is None else y[held] - y[~held].mean()
     fitted_note = f"constants of the formula fitted to all rows, with {best.noise.name}"
+    steady = _stability(search, formula, rivals)
+    valid = within(max(min(search.left(), _VALIDITY), _LEAST), validity, formula, problem.X)
+    reasons = best.judgement.reasons
+    if steady is not None and steady.share < _HALF:
+        reasons = (*reasons, f"but {steady}: other forms describe the data about as well")
+    free = sum(constant.exact is None for constant in formula.constants)
+    if steady is not None and free >= _FLEXIBLE:
+        caveat = f"but it has {free} fitted constants: within this noise it may stand in for another law"
+        reasons = (*reasons, f"{caveat}, which more precise rows would tell")
     return Discovery(
         status="found",
         message=f"a formula of the shape {problem.target_name} = {best.point.template} is supported",
-        reasons=best.judgement.reasons,
+        reasons=reasons,
         formula=formula,
         front=pareto_front([*others, chosen], keep=chosen),
         network=_law_network(search, formula),
         r2=1 - float(np.sum(best.held_residuals**2) / np.sum(reference**2)),
         rmse=best.point.rmse,
-        notes=(*search.notes, *_rivals(problem, best, accepted), fitted_note),
+        notes=(
+            *search.notes,
+            *_rivals(problem, best, accepted),
+            fitted_note,
+            *(() if steady is None else (str(steady),)),
+            *_ends(valid),
+        ),
         seconds=time.monotonic() - search.start,
+        validity=valid,
+        stability=steady,
+        rivals=rivals,
         **_common(search),
     )
 
 
+def _stability(search: Search, formula: Formula, rivals: Sequence[FrontPoint]) -> Stability | None:
+    """Whether the form is chosen again on resampled rows; a fit without noise leaves nothing to chance."""
+    problem = search.problem
+    residuals = problem.y - formula.predict(problem.X)
+    if float(np.sqrt(np.mean(residuals**2))) <= EXACT * problem.spread:
+        return None
+    seconds = max(min(search.left(), _RESAMPLING), _LEAST)
+    others = [point.formula for point in rivals]
+    return compare(formula, others, problem.X, problem.y, seed=search.seed, time_limit=seconds)
+
+
+def _ends(valid: Validity | None) -> list[str]:
+    """A note for every column along which the formula ends, and for what is not finite between the rows."""
+    if valid is None:
+        return []
+    limited = [str(each) for each in valid.ranges if each.edges or each.median_edges]
+    return [f"where it ends: {text}" for text in (*limited, *(f"within the data's box: {e}" for e in valid.inside))]
+
+
 def _none(search: Search) -> Discovery:
     best = search.best_network()
-    shown = None if best is None else best[1]
-    rmse = math.nan if shown is None else search.network_rmse(shown)
+    rmse = math.nan if best is None else search.network_rmse(*best)
     message, reasons = _why_none(search)
     return Discovery(
         status="none",
         message=message,
         reasons=reasons,
         formula=None,
-        front=pareto_front([entry.point for entry in search.entries]),
-        network=None if shown is None else search.network(shown),
+        front=pareto_front([entry.point for entry in search.judging.entries]),
+        network=None if best is None else search.network(*best),
         r2=1 - (rmse / search.problem.spread) ** 2,
         rmse=rmse,
         notes=tuple(search.notes),
@@ -89,7 +136,7 @@ def _common(search: Search) -> dict[str, Any]:
 
 
 def _noise_floor(search: Search) -> float:
-    floor = search.floor()
+    floor = search.judging.floor()
     return floor * search.problem.spread if math.isfinite(floor) else math.nan
 
 
@@ -99,13 +146,13 @@ def _law_network(search: Search, formula: Formula) -> KAN | None:
         return compile_formula(formula, X=search.problem.X)
     except FormulaError:
         best = search.best_network()
-        return None if best is None else search.network(best[1])
+        return None if best is None else search.network(*best)
 
 
-def _on_all_rows(problem: Problem, formula: Formula, noise: NoiseModel) -> Formula:
+def _on_all_rows(problem: Problem, formula: Formula, noise: NoiseModel, deadline: float) -> Formula:
     """Constants from all rows; more rows may single out an exact constant that fewer could not."""
     weight = noise.weight(problem.y)
-    refitted = snap(fitted(formula, problem.X, problem.y, weight), problem.X, problem.y, weight)
+    refitted = snap(fitted(formula, problem.X, problem.y, weight), problem.X, problem.y, weight, deadline=deadline)
     return refitted if np.all(np.isfinite(refitted.predict(problem.X))) else formula
 
 
@@ -126,7 +173,7 @@ def _rivals(problem: Problem, best: Entry, accepted: list[Entry]) -> list[str]:
 
 
 def _why_none(search: Search) -> tuple[str, tuple[str, ...]]:
-    if not search.entries:
+    if not search.judging.entries:
         if search.expired():
             return "time was up before a formula was tried", ("raise time_limit",)
         if not search.trained:
@@ -136,7 +183,7 @@ def _why_none(search: Search) -> tuple[str, tuple[str, ...]]:
         return "no network explains the held-out rows with few enough edges to read a formula off", tuple(
             note for note in search.notes if "error" in note
         )
-    tried = sorted(search.entries, key=lambda entry: entry.point.rmse)
+    tried = sorted(search.judging.entries, key=lambda entry: entry.point.rmse)
     target = search.problem.target_name
     every = [f"{target} = {entry.point.formula.text()}: {entry.judgement.reasons[-1]}" for entry in tried]
     reasons = tuple(dict.fromkeys(every))[:3]

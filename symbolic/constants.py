@@ -95,7 +95,10 @@ def covariance_matrix(jacobian: Array, variance: float) -> tuple[Array, int]:
     determined = s > _RANK_TOLERANCE * max(s[0], np.finfo(float).tiny)
     rank = int(determined.sum())
     root = vt[determined].T / s[determined]
-    covariance = variance * (root @ root.T) / np.outer(scale, scale)
+    with np.errstate(all="ignore"):
+        covariance = variance * (root @ root.T) / np.outer(scale, scale)
+    if not np.all(np.isfinite(covariance)):
+        return np.full((p, p), np.nan), 0
     if rank < p:
         # Directions the data do not see: the rest of the space spanned by the rows of vt.
         projector = vt[determined].T @ vt[determined]

@@ -23,6 +23,8 @@ __all__ = ["Change", "Coordinates", "combined", "powered", "start"]
 
 Array = NDArray[np.float64]
 
+_LARGEST = 1e100  # as for the columns of a table: its powers are numbers still
+
 
 @dataclass(frozen=True)
 class Coordinates:
@@ -123,16 +125,19 @@ def powered(
         if raised is None:
             return None
         expressions.append(expr * base_expr ** Rational(exponent))
-        values.append(coordinates.values[:, i] * raised)
+        with np.errstate(all="ignore"):  # what is not finite is refused in the end
+            values.append(coordinates.values[:, i] * raised)
     raised = _power(base, front)
     if raised is None:
         return None
+    with np.errstate(all="ignore"):
+        factor_values = coordinates.factor_values * raised
     table = np.stack(values, axis=1) if values else np.empty((len(base), 0))
     changed = Coordinates(
         tuple(expressions),
         table,
         coordinates.factor * base_expr ** Rational(front),
-        coordinates.factor_values * raised,
+        factor_values,
     )
     return changed if _usable(changed) else None
 
@@ -162,7 +167,8 @@ def _usable(coordinates: Coordinates) -> bool:
     values, factor = coordinates.values, coordinates.factor_values
     if not np.all(np.isfinite(values)) or not np.all(np.isfinite(factor)) or not np.all(factor != 0):
         return False
-    if not coordinates.k:
-        return True
-    size = np.maximum(np.abs(values).max(axis=0), 1e-300)
+    size = np.abs(np.column_stack([values, factor])).max(axis=0)
+    if np.any(size > _LARGEST) or np.any(size < 1 / _LARGEST):
+        return False
+    size = size[:-1]
     return bool(np.all(np.ptp(values, axis=0) > 1e-12 * size))

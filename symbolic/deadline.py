@@ -9,6 +9,7 @@ ignored.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import threading
 from collections.abc import Callable
@@ -30,19 +31,23 @@ class _Worker(threading.Thread):
         self.result: Any = None
         self.error: Exception | None = None
         self.done = False
+        self.over = False  # interrupted: not to be interrupted again
         self.guard = threading.Lock()  # held while the end, or an interruption, is being recorded
 
     def run(self) -> None:
-        try:
+        # A second interruption may arrive while the first is being dealt with.
+        with contextlib.suppress(_TimeIsOver):
             try:
-                result = self.function(*self.arguments)
+                try:
+                    result = self.function(*self.arguments)
+                    with self.guard:
+                        self.result, self.done = result, True
+                except Exception as error:
+                    with self.guard:
+                        self.error, self.done = error, True
+            except _TimeIsOver:
                 with self.guard:
-                    self.result, self.done = result, True
-            except Exception as error:
-                with self.guard:
-                    self.error, self.done = error, True
-        except _TimeIsOver:
-            pass
+                    self.over = True
 
     def interrupt(self) -> None:
         """Raise in the thread; again after a while, as an interruption inside a destructor is lost."""
@@ -50,7 +55,7 @@ class _Worker(threading.Thread):
             if not self.is_alive() or not self.guard.acquire(timeout=0.02):
                 return
             try:
-                if self.done:
+                if self.done or self.over:
                     return
                 thread = ctypes.c_ulong(self.ident or 0)
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(_TimeIsOver))

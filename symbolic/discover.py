@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from numbers import Integral, Real
 
 from numpy.typing import ArrayLike
 
-from kanlib.errors import InputError
+from kanlib.errors import InputError, InputTypeError
 from kanlib.threads import one_thread
 
 from .conclusion import conclude
-from .discovery import Discovery
+from .discovery import Discovery, Progress
 from .edges import search_set
 from .problem import table
 from .search import Search
@@ -30,6 +32,9 @@ def discover(
     seed: int = 0,
     primitives: Sequence[str] | None = None,
     progress: bool = False,
+    callback: Callable[[Progress], bool | None] | None = None,
+    executor: Executor | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> Discovery:
     """Find the law y = f(X), or say that the data support none.
 
@@ -45,13 +50,23 @@ def discover(
     y : array-like, shape (n,)
     names, target_name : column names; from the data frame or x1, x2, ... and y by default.
     time_limit : float
-        Seconds; the search ends with the best it has.
+        Seconds; the search ends with the best it has, about a second later at the most, and a note says what was
+        not done.
     seed : int
-        Of the split and of the starts: the same seed gives the same result.
+        Of the split and of the starts: the same seed gives the same result, with an executor or without.
     primitives : sequence of str, optional
         Names of the primitives to use, see `kanlib.primitives.PRIMITIVES`; all by default.
     progress : bool
-        Whether to show a progress bar on standard error.
+        Whether to show a progress bar on standard error, with the best formula so far.
+    callback : callable, optional
+        Called with a `Progress` before each stage and after each formula; True ends the search.
+    executor : concurrent.futures.Executor, optional
+        Runs the tasks of the search side by side: a ``ProcessPoolExecutor`` (with the "spawn" context, and the call
+        under ``if __name__ == "__main__":``), ``dask.distributed.Client(...).get_executor()``, or an
+        ``MPIPoolExecutor``. It is left open. Threads gain nothing.
+    checkpoint : path, optional
+        A JSON file that keeps what is found as it is found. A second call with the same table and settings (the time
+        limit may differ) goes on from there.
 
     Returns
     -------
@@ -60,7 +75,10 @@ def discover(
     Raises
     ------
     InputError, InputTypeError
-        Data that cannot be searched: NaN, text, fewer than 5 rows, a constant y, duplicate names, ...
+        Data that cannot be searched: NaN, text, fewer than 5 rows, a constant y, duplicate names, ...; a checkpoint
+        of another search, or a damaged one.
+    StorageError
+        The checkpoint cannot be written.
 
     Examples
     --------
@@ -75,7 +93,23 @@ def discover(
         raise InputError(f"seed is {seed!r}; expected a whole number from 0 to 2^63 - 1.")
     if not isinstance(time_limit, Real) or math.isnan(time_limit):
         raise InputError(f"time_limit is {time_limit!r}; expected a number of seconds.")
-    search = Search(table(X, y, names, target_name), int(seed), time_limit, search_set(primitives), progress)
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise InputTypeError(
+            f"executor is {type(executor).__name__}; expected a concurrent.futures.Executor, or None to search in "
+            "this process."
+        )
+    if callback is not None and not callable(callback):
+        raise InputTypeError(f"callback is {type(callback).__name__}; expected a function of a Progress, or None.")
+    search = Search(
+        table(X, y, names, target_name),
+        int(seed),
+        float(time_limit),
+        search_set(primitives),
+        progress,
+        executor=executor,
+        checkpoint=checkpoint,
+        callback=callback,
+    )
     with one_thread(), search.bar:
         search.run()
         return conclude(search)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kanlib.errors import InputError
 from kanlib.network import KAN
 
 from .formula import Formula
+from .validity_records import Validity
 
-__all__ = ["Discovery", "FrontPoint", "pareto_front"]
+if TYPE_CHECKING:
+    from .stability import Stability
+
+__all__ = ["Discovery", "FrontPoint", "Progress", "pareto_front"]
 
 Array = NDArray[np.float64]
 
@@ -33,6 +40,8 @@ class FrontPoint:
         The shape it was found in, such as ``"g(sum_i f_i(x_i))"``.
     accepted : bool
         Whether it passed every test of the verdict.
+    length : float
+        Description length in nats, by which formulas that passed are compared; NaN where it was not worked out.
     """
 
     complexity: int
@@ -40,6 +49,30 @@ class FrontPoint:
     formula: Formula
     template: str
     accepted: bool = False
+    length: float = math.nan
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a search is.
+
+    Attributes
+    ----------
+    seconds : float
+        Since its start.
+    stage : str
+        What it is about to do.
+    best : Formula or None
+        The shortest formula that passed the tests so far, else the one nearest to the held-out rows.
+    done, known : int
+        Tasks that have given something, and tasks there are (0 while coordinates are looked for).
+    """
+
+    seconds: float
+    stage: str
+    best: Formula | None
+    done: int
+    known: int
 
 
 @dataclass(frozen=True)
@@ -76,6 +109,12 @@ class Discovery:
         What was done and why, in order.
     names, target_name, ranges
         Columns, target, and the range of the data in every column (n_columns, 2).
+    validity : Validity or None
+        How far beyond the data the formula is finite; None without a formula, or where time did not allow it.
+    stability : Stability or None
+        How often the form is chosen again on resampled rows; None without a formula or where the fit is exact.
+    rivals : tuple of FrontPoint
+        Other forms that came nearest to the chosen one by description length, shortest first.
     """
 
     status: Literal["found", "none"]
@@ -95,6 +134,27 @@ class Discovery:
     target_name: str
     ranges: Array
     edge_primitives: Mapping[tuple[int, int, int], str] = field(default_factory=dict)
+    validity: Validity | None = None
+    stability: Stability | None = None
+    rivals: tuple[FrontPoint, ...] = ()
+
+    def front_table(self) -> Any:
+        """The front as a pandas data frame: complexity, rmse, length, formula, template, accepted; shortest first.
+
+        Raises
+        ------
+        InputError
+            pandas is not installed.
+        """
+        try:
+            pandas: Any = importlib.import_module("pandas")  # without stubs; and only who asks for a table needs it
+        except ImportError as error:
+            raise InputError(
+                "front_table needs pandas, which is not installed; install it (pip install pandas), or read .front."
+            ) from error
+        columns = ["complexity", "rmse", "length", "formula", "template", "accepted"]
+        rows = [[p.complexity, p.rmse, p.length, str(p.formula), p.template, p.accepted] for p in self.front]
+        return pandas.DataFrame(rows, columns=columns)
 
     def __str__(self) -> str:
         if self.formula is None:

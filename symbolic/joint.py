@@ -157,7 +157,7 @@ def joint_candidates(
         fits = _assign(network, choices, index)
         try:
             structure, values = network_expression(network, symbols, output)
-        except FormulaError:
+        except (FormulaError, OverflowError):
             continue
         if structure in found or len(values) >= len(y_few):
             continue

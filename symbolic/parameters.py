@@ -22,6 +22,9 @@ __all__ = ["parametrize", "reduce_parameters"]
 
 Array = NDArray[np.float64]
 
+_ROWS = 500  # that tell which constants are redundant
+_EVALUATIONS = 40  # of a refit to the formula's own values, which starts close to them
+
 
 def parametrize(expr: Expr, reserved: Iterable[Symbol] = (), *, exact: bool = False) -> tuple[Expr, dict[Symbol, Any]]:
     """Replace every Float by a constant c1, c2, ..., named in reading order; exact numbers are structure.
@@ -124,7 +127,9 @@ def reduce_parameters(
         return structure, values
     inputs = tuple(symbols)
     start = compile_tape(structure, inputs, tuple(values)).bind(X).value(np.array(list(values.values())))
-    rows = np.isfinite(start)
+    rows = np.flatnonzero(np.isfinite(start))
+    if len(rows) > _ROWS:
+        rows = rows[np.linspace(0, len(rows) - 1, _ROWS).round().astype(int)]
     table, target = X[rows], start[rows]
     if not len(table):
         return structure, values
@@ -165,7 +170,7 @@ def _fix_one(
         rest = {s: v for s, v in values.items() if s != symbol and s in smaller.free_symbols}
         if smaller.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo, sympy.I):
             continue
-        fit = refit(smaller, tuple(rest), symbols, X, target, list(rest.values()))
+        fit = refit(smaller, tuple(rest), symbols, X, target, list(rest.values()), max_evaluations=_EVALUATIONS)
         if np.isfinite(fit.rss) and fit.rmse <= limit:
             return smaller, dict(zip(rest, map(float, fit.values), strict=True))
     symbol = loose[-1]

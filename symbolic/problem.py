@@ -130,9 +130,7 @@ def split(problem: Problem, rng: np.random.Generator) -> tuple[NDArray[np.bool_]
     return held, sample_of(problem.X[:, list(problem.varying)], problem.y, held)
 
 
-def sample_of(
-    Z: Array, y: Array, held: NDArray[np.bool_] | None, factor: Array | None = None
-) -> Sample:
+def sample_of(Z: Array, y: Array, held: NDArray[np.bool_] | None, factor: Array | None = None) -> Sample:
     """The sample for y = factor * F(Z): the target is y / factor, rows weigh what an error of theirs does to y."""
     train_rows = held_rows = np.arange(len(y))
     if held is not None:

@@ -216,6 +216,8 @@ def _divisions(ratio: Ratio, lead: int, tolerance: float) -> Iterator[tuple[Poly
     rest: Polynomial = {tuple(e): c for e, c in zip(ratio.numerator.tolist(), ratio.p.tolist(), strict=True)}
     divisor = list(zip(ratio.denominator.tolist(), ratio.q.tolist(), strict=True))
     first, scale = divisor[lead]
+    if scale == 0:
+        return
     descending = sum(first) == max(sum(e) for e, _ in divisor)
     whole: Polynomial = {}
     for _ in range(len(rest) + 2):

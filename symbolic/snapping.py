@@ -58,6 +58,7 @@ _CONFIDENCE = 0.99
 # An exact number that costs more than this (all but small integers, halves, thirds, and pi) must be the shorter
 # story by a margin, odds of about 3 to 1: there are so many of them that one nearly always fits.
 _FANCY_COST, _FANCY_MARGIN = 5.0, 1.0
+_CLEAR_SURPRISE = 8.0  # nats: several constants at once need better evidence than one
 
 
 class _Fit:
@@ -233,6 +234,41 @@ def drop_constants(
     return with_fit(fit.formula, fit.formula.structure, fit.formula.values, fit.result)
 
 
+def _options(fit: _Fit) -> list[tuple[float, Symbol, Expr]]:
+    """(nats expected to be saved, constant, exact number), the most surprising first."""
+    quantile = float(stdtrit(fit.result.dof, 0.5 + 0.5 * _CONFIDENCE))
+    options: list[tuple[float, Symbol, Expr]] = []
+    for symbol, (value, error) in fit.intervals().items():
+        if not math.isfinite(error):
+            continue
+        free_cost = fitted_cost(value, error)
+        half_width = quantile * error + 1e-13 * abs(value)
+        for exact, cost in candidates(value, half_width):
+            loss = _loss(float(exact) - value, error)
+            margin = _FANCY_MARGIN if cost > _FANCY_COST else 0.0
+            options.append((free_cost - cost - loss - margin, symbol, exact))
+    return sorted(options, key=lambda option: -option[0])
+
+
+def _all_at_once(fit: _Fit) -> _Fit:
+    """Every constant that is clearly exact, where nearly all are: what many refits would find, by one.
+
+    Only where each is a strong surprise, as on data without noise.
+    """
+    if len(fit.free) < 4 or fit.result.dof <= 0:
+        return fit
+    best: dict[Symbol, Expr] = {}
+    saved = 0.0
+    for expected, symbol, exact in _options(fit):
+        if expected > _CLEAR_SURPRISE and symbol not in best:
+            best[symbol] = exact
+            saved += expected
+    changed = fit.replaced(best) if len(best) >= 2 else None
+    if changed is None or saved + fit.length(fit.result) - fit.length(changed[1]) <= 0:
+        return fit
+    return _Fit(changed[0], fit.X, fit.y, fit.sample_weight)
+
+
 def snap(
     formula: Formula,
     X: ArrayLike,
@@ -263,21 +299,10 @@ def snap(
     >>> print(snap(Formula(sympy.sin(a * x), {a: 3.1}, (x,)), X, np.sin(np.pi * X[:, 0])))
     sin(pi*x)
     """
-    fit = _prepare(formula, X, y, sample_weight)
+    fit = _all_at_once(_prepare(formula, X, y, sample_weight))
     while fit.free and fit.result.dof > 0 and time.monotonic() < deadline:
         now = fit.length(fit.result)
-        quantile = float(stdtrit(fit.result.dof, 0.5 + 0.5 * _CONFIDENCE))
-        options: list[tuple[float, Symbol, Expr]] = []
-        for symbol, (value, error) in fit.intervals().items():
-            if not math.isfinite(error):
-                continue
-            free_cost = fitted_cost(value, error)
-            half_width = quantile * error + 1e-13 * abs(value)
-            for exact, cost in candidates(value, half_width):
-                loss = _loss(float(exact) - value, error)
-                margin = _FANCY_MARGIN if cost > _FANCY_COST else 0.0
-                options.append((free_cost - cost - loss - margin, symbol, exact))
-        options.sort(key=lambda option: -option[0])
+        options = _options(fit)
         accepted = None
         for expected, symbol, exact in options[:8]:
             if expected < -1.0:

@@ -25,6 +25,7 @@ __all__ = ["Member", "members"]
 
 Array = NDArray[np.float64]
 
+_SCREENED = 14  # primitives whose constants are refined: those that start nearest
 _REFINED = 2  # starts of a primitive that are refined
 _LEFT_OVER = 1e-5  # relative size of a direction that only errors span
 _SAME = 1e-3  # curves that differ by less are one
@@ -102,11 +103,13 @@ def members(x: Array, space: Array, names: Sequence[str], tolerance: float = 1e-
     found: list[Member] = []
     for name in names:
         starts, moves, ray = starting_points(name)
+        if name == "sin":
+            starts = (*starts, *_in_phase(starts, u, basis))
         distances = [float(np.linalg.norm(residual(name, np.array(s)))) for s in starts]
         kept: list[Member] = []
         wanted = 2 if name == "sin" else 1  # frequencies are many
-        for index in np.argsort(distances)[: _REFINED * wanted**2]:
-            if distances[index] >= 1 or len(kept) == wanted:
+        for index in _valleys(starts, distances, 0 if moves[0] else 1)[: _REFINED * wanted**2]:
+            if distances[index] >= 1:
                 break
             start = np.array(starts[index], dtype=np.float64)
             if any(moves) and distances[index] > 1e-10:
@@ -114,10 +117,9 @@ def members(x: Array, space: Array, names: Sequence[str], tolerance: float = 1e-
             a, b, p = start
             distance = float(np.linalg.norm(residual(name, start)))
             cost = math.log(distance + blur) + 0.35 * LIBRARY[name].complexity
-            member = Member(name, a / half, b - a * middle / half, p, distance, cost)
-            if math.isfinite(member.cost) and not any(_alike(member, other, x) for other in kept):
-                kept.append(member)
-        found += kept
+            if math.isfinite(cost):
+                kept.append(Member(name, a / half, b - a * middle / half, p, distance, cost))
+        found += _apart(sorted(kept, key=lambda member: member.cost), x)[:wanted]
     distinct: list[Member] = []
     for member in sorted(found, key=lambda member: member.cost):
         # a far cosh is an exp, a slow sine a line: the shorter name stays in any case
@@ -125,6 +127,45 @@ def members(x: Array, space: Array, names: Sequence[str], tolerance: float = 1e-
         if not any(_alike(member, other, x) for other in shorter):
             distinct.append(member)
     return distinct[:most]
+
+
+def _in_phase(starts: Sequence[tuple[float, float, float]], u: Array, basis: Array) -> list[tuple[float, float, float]]:
+    """Sines of the same frequencies in the phase in which they are nearest to the space."""
+    found = []
+    for a in sorted({start[0] for start in starts}):
+        pair = np.column_stack([np.sin(a * u), np.cos(a * u)])
+        q, r = np.linalg.qr(pair - pair.mean(axis=0))
+        if abs(r[1, 1]) > 1e-3 * abs(r[0, 0]):
+            # the direction in the plane of both that is nearest to the space
+            inside = np.linalg.svd(basis.T @ q)[2][0]
+            sine, cosine = np.linalg.solve(r, inside)
+            found.append((a, math.atan2(cosine, sine), 1.0))
+    return found
+
+
+def _valleys(starts: Sequence[tuple[float, float, float]], distances: Sequence[float], axis: int) -> list[int]:
+    """Starts that are nearer than their neighbours along one constant, the nearest first.
+
+    The nearest starts are often all in one valley, and it need not be the deepest.
+    """
+    best: dict[float, int] = {}
+    for index, start in enumerate(starts):
+        known = best.get(start[axis])
+        if known is None or distances[index] < distances[known]:
+            best[start[axis]] = index
+    line = [best[place] for place in sorted(best)]
+    heights = np.array([math.inf, *(distances[index] for index in line), math.inf])
+    low = (heights[1:-1] <= heights[:-2]) & (heights[1:-1] <= heights[2:])
+    return sorted((index for index, lowest in zip(line, low, strict=True) if lowest), key=lambda i: distances[i])
+
+
+def _apart(sorted_members: list[Member], x: Array) -> list[Member]:
+    """Members of one primitive that are different curves, the cheapest of each."""
+    apart: list[Member] = []
+    for member in sorted_members:
+        if not any(_alike(member, other, x) for other in apart):
+            apart.append(member)
+    return apart
 
 
 def _refined(residual, start: Array, moves: tuple[bool, bool, bool], ray: bool) -> Array:  # type: ignore[no-untyped-def]

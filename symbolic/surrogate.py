@@ -9,7 +9,6 @@ rightly replaces two others shows as a drop of the error.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, solve_triangular
 
-__all__ = ["STYLES", "Style", "Surrogate", "fit_surrogate", "spread_rows", "trimmed_error"]
+__all__ = ["STYLES", "Style", "Surrogate", "fit_surrogate", "least_squares", "spread_rows", "trimmed_error"]
 
 Array = NDArray[np.float64]
 Style = tuple[bool, bool]
 
-STYLES: tuple[Style, ...] = tuple(itertools.product((False, True), repeat=2))
+STYLES: tuple[Style, ...] = tuple((log_y, log_z) for log_y in (False, True) for log_z in (False, True))
 """(logarithm of y, logarithms of the inputs)"""
 
 _MOST_FEATURES = 260
@@ -178,7 +177,7 @@ def _fits(
         powers = _powers(k, degree)
         basis, _ = _chebyshev(unit, degree)
         features = _products(basis, powers)
-        fit = _least_squares(features * weight[:, None], right * weight)
+        fit = least_squares(features * weight[:, None], right * weight)
         if fit is None:
             continue
         solved, left_out = fit
@@ -194,7 +193,7 @@ def _fits(
             yield Surrogate(trimmed_error(errors), errors, rows, style, degree, solved, box, sign)
 
 
-def _least_squares(design: Array, right: Array) -> tuple[Array, Array] | None:
+def least_squares(design: Array, right: Array) -> tuple[Array, Array] | None:
     """Solution, and residuals of every row under the fit to all others (PRESS, from the leverages).
 
     Normal equations with one step of refinement: as exact as QR for these bases, and several times faster.

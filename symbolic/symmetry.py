@@ -28,6 +28,7 @@ __all__ = ["proposals"]
 Array = NDArray[np.float64]
 
 _LARGEST_POWER = 5
+_HOPELESS = 0.7  # defect beyond which a change is not even proposed, unless the coordinates are few
 _TRIM = 0.9  # of the rows count: the others are those where the stand-in is worst
 
 
@@ -75,14 +76,21 @@ def _dropped(coordinates: Coordinates, fields: _Fields) -> list[Change]:
 
 def _factors(coordinates: Coordinates, fields: _Fields) -> list[Change]:
     """f = z_i^p * rest: z_i f_i = p f."""
-    found = []
+    found: list[Change] = []
+    f = fields.f
+    size = float(f @ f)
+    if size == 0:
+        return found
     for i in range(coordinates.k):
-        flow, f = fields.flow[:, i], fields.f
-        exponent = float(flow @ f) / float(f @ f)
+        flow = fields.flow[:, i]
+        exponent = float(flow @ f) / size
         for p in _rationals(exponent):
+            defect = fields.defect([flow, -float(p) * f])
+            if defect > _HOPELESS:
+                continue
             changed = powered(coordinates, [Fraction(0)] * coordinates.k, i, p)
             if changed is not None:
-                found.append(Change("factor", changed, fields.defect([flow, -float(p) * f])))
+                found.append(Change("factor", changed, defect))
     return found
 
 
@@ -106,22 +114,25 @@ def _products(coordinates: Coordinates, fields: _Fields, i: int, j: int) -> list
     for q in _rationals(ratio):
         if q == 0 or abs(q) < 1 or (abs(q) == 1 and q > 0 and i > j):
             continue
+        defect = fields.defect([other, -float(q) * one])
+        if defect > _HOPELESS and coordinates.k > 3:
+            continue
         exponents = [q if m == i else Fraction(0) for m in range(coordinates.k)]
         changed = powered(coordinates, exponents, j)
         if changed is not None:
-            found.append(Change("merge", changed, fields.defect([other, -float(q) * one])))
+            found.append(Change("merge", changed, defect))
     return found
 
 
 def _sums(coordinates: Coordinates, fields: _Fields, i: int, j: int) -> list[Change]:
     """z_i^p + c z_j^q for small p and q; c is what makes the gradients agree."""
     found: list[Change] = []
-    powers = [(p, q) for p in (1, 2, -1) for q in (1, 2, -1)]
+    powers = [(Fraction(p), Fraction(q)) for p in (1, 2, -1) for q in (1, 2, -1)]
     fitted = _fitted_powers(fields, i, j)
     if fitted is not None and fitted not in powers:
         powers.append(fitted)
     for p, q in powers:
-        found += _sum(coordinates, fields, i, j, Fraction(p), Fraction(q))
+        found += _sum(coordinates, fields, i, j, p, q)
     return found
 
 
@@ -146,12 +157,15 @@ def _sum(coordinates: Coordinates, fields: _Fields, i: int, j: int, p: Fraction,
         return []
     found = []
     for number, value in ((Float(c), c), *((Rational(e), float(e)) for e in _near(c))):
+        defect = fields.defect([other, -value * one])
+        if defect > _HOPELESS and coordinates.k > 3:
+            continue
         with np.errstate(all="ignore"):
             values = full_i ** float(p) + value * full_j ** float(q)
         expr = coordinates.expressions[i] ** Rational(p) + number * coordinates.expressions[j] ** Rational(q)
         changed = combined(coordinates, i, j, expr, values)
         if changed is not None:
-            found.append(Change("merge", changed, fields.defect([other, -value * one])))
+            found.append(Change("merge", changed, defect))
     return found
 
 
@@ -181,7 +195,9 @@ def _scalings(coordinates: Coordinates, fields: _Fields) -> list[Change]:
         return []
     gram = (columns / sizes).T @ (columns / sizes) / len(columns)
     found = []
-    for size in range(2, min(k, 5) + 1):
+    # With many coordinates there are too many sets of them; merges of two come first anyway.
+    largest = 5 if k <= 7 else 3 if k <= 10 else 1
+    for size in range(2, min(k, largest) + 1):
         for support in itertools.combinations(range(k), size):
             for with_y in (False, True):
                 if size == 2 and not with_y:
@@ -203,9 +219,7 @@ def _scalings(coordinates: Coordinates, fields: _Fields) -> list[Change]:
     return found
 
 
-def _simple_scalings(
-    gram: Array, sizes: Array, support: tuple[int, ...], with_y: bool
-) -> list[list[Fraction]]:
+def _simple_scalings(gram: Array, sizes: Array, support: tuple[int, ...], with_y: bool) -> list[list[Fraction]]:
     """Exponents 1, -1 (and 2 in pairs) for the coordinates; that of y, if it scales too, is what fits them best.
 
     A noisy gradient hides a null vector that it still supports when asked.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,25 +21,21 @@ import torch
 from kanlib.network import KAN
 from kanlib.threads import one_thread
 
+from .deadline import within
 from .joint import Candidate
 from .shapes import Shape, Trained, ladder, train
 from .trim import in_units_of_y, trim
 from .view import View
 
-__all__ = ["CLOSED", "COMPARABLE", "MOST_EDGES", "POOR", "Part", "Task", "TaskResult", "run_task", "shape_of", "stages"]
+__all__ = ["CLOSED", "MOST_EDGES", "Part", "Task", "TaskResult", "run_task", "shape_of", "stages"]
 
 CLOSED = "closed forms"
 """The name of the task that needs no network."""
 
-COMPARABLE = 1.25
-"""Shapes within this factor of the best held-out error are looked at."""
-
-POOR = 0.1
-"""Error relative to y above which a shape that is not among the best is not worth a look."""
-
 MOST_EDGES = 12
 """Beyond this no formula of the whole network is readable."""
 
+_GRACE = 0.25  # seconds that a stage may be late before it is broken off
 _ASSIGNMENTS = 40  # of primitives to the edges of one network
 _FEWEST_TO_TRIM = 40  # rows
 
@@ -120,8 +117,6 @@ def run_task(task: Task) -> TaskResult:
     with one_thread():
         for part in stages(task, task.expired):
             parts.append(part)
-            if part.network is not None and part.error > max(POOR, COMPARABLE * task.floor):
-                break  # nobody will ask for its formulas
     return TaskResult(task.key, tuple(parts), all(part.complete for part in parts) and not task.expired())
 
 
@@ -132,8 +127,8 @@ def stages(task: Task, expired: Callable[[], bool]) -> Iterator[Part]:
     """
     if task.name == CLOSED:
         found = task.view.closed_forms(task.primitives, task.floor, expired)
-        for forms in islice(found, len(task.done), None):
-            yield Part(tuple(forms), complete=not expired())
+        for forms in islice(_in_time(found, task), len(task.done), None):
+            yield Part(tuple(forms or ()), complete=forms is not None and not expired())
         return
     shape = shape_of(task)
     if task.done:
@@ -145,6 +140,26 @@ def stages(task: Task, expired: Callable[[], bool]) -> Iterator[Part]:
         return
     forms = _formulas(Trained(shape, part.network, part.grid_size, part.error), task, expired)
     yield Part(tuple(forms), complete=not expired())
+
+
+def _in_time(found: Iterator[list[Candidate]], task: Task) -> Iterator[list[Candidate] | None]:
+    """The stages of closed forms; None, and no more, where one does not end in time (twenty columns: many signs)."""
+
+    def following() -> list[Candidate] | Exception:
+        try:
+            return next(found)
+        except Exception as error:  # `within` would pass over it
+            return error
+
+    while True:
+        forms = within(min(task.deadline - time.time() + _GRACE, threading.TIMEOUT_MAX), following)
+        if isinstance(forms, StopIteration):
+            return
+        if isinstance(forms, Exception):
+            raise forms
+        yield forms
+        if forms is None:
+            return
 
 
 def shape_of(task: Task) -> Shape:

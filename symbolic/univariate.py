@@ -129,6 +129,8 @@ def _proposals(
     """Ways to propose forms, the cheap ones first, and how many evaluations each form is worth."""
     changes = targets(curve, symbol, functions)
     inputs = coordinates(curve.x, symbol, functions)
+    if not inputs:
+        return  # x is of no use, not even as it is
     by_name = {target.name: target for target in changes}
     for name in _ALGEBRAIC:
         if name in by_name:

@@ -51,7 +51,7 @@ class Coordinate:
 
 
 def coordinates(x: Array, symbol: Symbol, functions: frozenset[str]) -> list[Coordinate]:
-    """The changes of x that are finite on the data and not constant to rounding, x first."""
+    """The changes of x that are finite on the data and not constant to rounding, x first whatever its size."""
     trials: list[tuple[Array, Expr, float]] = [(x, symbol, 0.0)]
     with np.errstate(all="ignore"):
         trials += [(x**2, symbol**2, 1.5), (x**3, symbol**3, 2.0)]
@@ -64,7 +64,11 @@ def coordinates(x: Array, symbol: Symbol, functions: frozenset[str]) -> list[Coo
             trials += [(np.exp(x), sympy.exp(symbol), 2.0), (np.exp(-x), sympy.exp(-symbol), 2.5)]
     found = []
     for values, expr, price in trials:
-        if np.all(np.isfinite(values)) and np.ptp(values) > 1e-6 * np.abs(values).max() and np.ptp(values) < 1e12:
+        if (
+            np.all(np.isfinite(values))
+            and np.ptp(values) > 1e-6 * np.abs(values).max()
+            and (expr == symbol or np.ptp(values) < 1e12)
+        ):
             found.append(Coordinate(values, expr, price))
     return found
 

@@ -32,6 +32,7 @@ EXACT = 1e-9
 _GAIN = 6.0  # nats by which a formula must beat the mean on held-out rows
 _GAIN_FEW = 10.0  # the same where rows are left out one by one: the structure has seen them all
 _WORSE = 3.0  # standard errors by which a network must beat a formula to refute it
+_MOST_COMPARED = 10_000  # rows whose neighbours are looked at
 _ALIKE = 4.0  # standard errors by which neighbouring residuals must agree
 
 
@@ -71,6 +72,7 @@ def judge(
     spread: float,
     rng: np.random.Generator,
     one_by_one: bool,
+    tried: int = 1,
 ) -> Judgement:
     """Apply the three tests.
 
@@ -82,6 +84,9 @@ def judge(
     all_residuals, X : (n,), (n, d) of the formula on all rows, for the comparison of neighbours.
     spread : standard deviation of y.
     one_by_one : whether rows were left out one by one.
+    tried : how many formulas these rows have judged, this one included. One of many beats the mean by chance more
+        easily than one alone: a gain of g nats comes by chance about once in exp(g) formulas, so that log(tried) nats
+        more are needed (Bonferroni's correction, in nats).
     """
     if not np.all(np.isfinite(residuals)) or not np.all(np.isfinite(all_residuals)):
         return Judgement(False, ("it is not finite on all rows",))
@@ -90,7 +95,7 @@ def judge(
     if max(error, math.sqrt(float(np.mean(all_residuals**2)))) <= EXACT * spread:
         return Judgement(True, (f"it meets every held-out row to {error / spread:.1e} of the spread of y",))
     passed: list[str] = []
-    needed = _GAIN_FEW if one_by_one else _GAIN
+    needed = (_GAIN_FEW if one_by_one else _GAIN) + math.log(max(tried, 1))
     gain = _gain(residuals, reference, spread)
     if gain >= needed:
         # One row may decide where y has a heavy tail: the others, about their own mean, must speak for it too.
@@ -99,7 +104,8 @@ def judge(
         if rest < 0.5 * needed:
             return Judgement(False, (f"one held-out row decides: without it the gain is {rest:.1f} nats",))
     else:
-        how = f"hardly better than their mean ({gain:.1f} nats)" if gain > 0 else "no better than their mean"
+        wanted = f"{gain:.1f} nats; one of {tried} needs {needed:.1f}"
+        how = f"hardly better than their mean ({wanted})" if gain > 0 else "no better than their mean"
         return Judgement(False, (f"it predicts held-out rows {how}",))
     passed.append(f"it beats the mean of y by {gain:.0f} nats on held-out rows")
     if network is not None:
@@ -131,7 +137,7 @@ def neighbour_score(X: Array, residuals: Array, rng: np.random.Generator, permut
     """How alike the residuals of nearest neighbours are, in standard deviations of what shuffling gives.
 
     Every row has two neighbours: the nearest by distance, and the nearest by the ranks of its values, without which
-    most rows of a column that spans decades would lie in one point.
+    most rows of a column that spans decades would lie in one point. Of more than 10,000 rows so many are drawn.
 
     Examples
     --------
@@ -140,6 +146,9 @@ def neighbour_score(X: Array, residuals: Array, rng: np.random.Generator, permut
     >>> neighbour_score(x, np.sin(9 * x[:, 0]), rng) > 10, neighbour_score(x, rng.normal(size=300), rng) < 4
     (True, True)
     """
+    if len(residuals) > _MOST_COMPARED:
+        rows = rng.choice(len(residuals), _MOST_COMPARED, replace=False)
+        X, residuals = X[rows], residuals[rows]
     spread = X.std(axis=0)
     varying = X[:, spread > 0]
     if not varying.shape[1]:

@@ -33,6 +33,7 @@ __all__ = ["View"]
 Array = NDArray[np.float64]
 
 _MOVED = 12  # candidates of a network that are refitted in the columns
+_MANY = 6
 _MOST_CONSTANTS = 14  # with more it is a fit like any other, not a law
 _ROWS = 600  # that order candidates; the best are refitted to all rows anyway
 
@@ -97,25 +98,26 @@ class View:
                     stage.append(candidate)
             yield sorted(stage, key=lambda candidate: candidate.length)
 
-    def _stages(
-        self, primitives: Sequence[str], floor: float, expired: Callable[[], bool]
-    ) -> Iterator[Iterable[Expr]]:
+    def _stages(self, primitives: Sequence[str], floor: float, expired: Callable[[], bool]) -> Iterator[Iterable[Expr]]:
         k = self.coordinates.k
         if not k:
             yield [sympy.Float(float(self.factor @ self.y) / float(self.factor @ self.factor))]
             return
+        weight = self.factor**2 / float(np.mean(self.factor**2))
+        target = self.y / self.factor
+        if k > _MANY:
+            # so many coordinates are a sum, or nothing that can be read
+            yield additive_forms(self.Z, target, weight, self.inputs, primitives, floor, expired)
         yield [
             fit.expr for fit in rational_candidates(self.Z, self.y, self.inputs, factor=self.factor, expired=expired)
         ]
-        weight = self.factor**2 / float(np.mean(self.factor**2))
-        target = self.y / self.factor
         if k == 1:
             for z, expr in self._directions():
                 curves = univariate_candidates(
                     z, target, self.inputs[0], sample_weight=weight, primitives=primitives, expired=expired
                 )
                 yield [fit.expr.xreplace({self.inputs[0]: expr}) for fit in curves]
-        if k >= 2:
+        if 2 <= k <= _MANY:
             yield additive_forms(self.Z, target, weight, self.inputs, primitives, floor, expired)
         if k == 2:
             yield bivariate_forms(self.Z, target, weight, self.inputs, primitives, floor, expired)
@@ -155,7 +157,7 @@ class View:
         try:
             expr = canonical(signed(self.coordinates.in_columns(form, self.inputs), self.columns, self.X))
             structure, values = parametrize(expr, self.columns)
-            if len(values) > _MOST_CONSTANTS:
+            if len(values) > max(_MOST_CONSTANTS, 3 * self.coordinates.k):
                 return None
             rows = np.unique(np.linspace(0, len(self.y) - 1, min(len(self.y), _ROWS)).round().astype(int))
             X, y = self.X[rows], self.y[rows]

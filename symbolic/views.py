@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,12 +12,13 @@ from numpy.typing import NDArray
 from sympy import Symbol
 
 from .coordinates import Coordinates, start
+from .deadline import within
 from .problem import FEW_ROWS, Problem
 from .reduction import Step, reduce_coordinates
 from .surrogate import trimmed_error
 from .view import View
 
-__all__ = ["Reference", "Ways", "ways", "views_of"]
+__all__ = ["Reference", "Ways", "views_of", "ways"]
 
 Array = NDArray[np.float64]
 
@@ -55,7 +58,11 @@ class Ways:
 
 
 def ways(
-    problem: Problem, held: NDArray[np.bool_] | None, symbols: Sequence[Symbol], expired: Callable[[], bool]
+    problem: Problem,
+    held: NDArray[np.bool_] | None,
+    symbols: Sequence[Symbol],
+    expired: Callable[[], bool] = lambda: False,
+    seconds: float = math.inf,
 ) -> Ways:
     """Reduce the columns on the rows that are not held out; nothing where rows are too few to hold any out.
 
@@ -63,12 +70,24 @@ def ways(
     ----------
     symbols : one a column of the table; those of the varying columns are used.
     expired : asked between steps; True ends the reduction where it is.
+    seconds : after which it is broken off, with nothing to show for it: one step over many columns may be long.
     """
     if held is None or len(problem.y) < FEW_ROWS:
         return Ways()
     used = tuple(symbols[i] for i in problem.varying)
     X = problem.X[:, list(problem.varying)]
-    steps = reduce_coordinates(X[~held], problem.y[~held], used, expired)
+
+    def attempt() -> list[Step] | Exception:
+        try:
+            return reduce_coordinates(X[~held], problem.y[~held], used, expired)
+        except Exception as error:  # `within` would pass over it
+            return error
+
+    steps = within(min(seconds, threading.TIMEOUT_MAX), attempt)
+    if steps is None:
+        return Ways(complete=False)
+    if isinstance(steps, Exception):
+        raise steps
     chosen = tuple(step.coordinates for step in steps[1:][-_VIEWS:][::-1])
     references = [_reference(step, used, X[held], problem.y[held], problem.spread) for step in steps]
     return Ways(chosen, tuple(each for each in references if each is not None), not expired())

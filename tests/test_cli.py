@@ -33,6 +33,8 @@ class Point:
     complexity: int
     rmse: float
     formula: Formula
+    length: float = float("nan")
+    accepted: bool = False
 
 
 @dataclass
@@ -116,7 +118,9 @@ def test_json_holds_the_promised_keys(search: Found, tmp_path: Path) -> None:
         {"value": 0.9994, "standard_error": None, "exact": None},
         {"value": 1.5, "standard_error": None, "exact": "3/2"},
     ]
-    assert [list(point) for point in result["front"]] == [["complexity", "rmse", "formula"]] * 2
+    keys = ["complexity", "rmse", "formula", "length", "accepted"]
+    assert [list(point) for point in result["front"]] == [keys] * 2
+    assert [(point["length"], point["accepted"]) for point in result["front"]] == [(None, False)] * 2
     assert [point["rmse"] for point in result["front"]] == [0.1, None]
 
 
@@ -205,6 +209,8 @@ BAD = {
     "seed below zero": ([PLANETS, "--target", "T_years", "--seed", "-3"], "invalid whole number from 0"),
     "huge seed": ([PLANETS, "--target", "T_years", "--seed", str(2**70)], "invalid whole number from 0"),
     "where": ([PLANETS, "--target", "T_years", "--where", "state"], "invalid COLUMN=TEXT"),
+    "jobs": ([PLANETS, "--target", "T_years", "--jobs", "0"], "invalid whole number from 1 to 256"),
+    "checkpoint": ([PLANETS, "--target", "T_years", "--checkpoint", "/no/such/folder/x.json"], "no folder"),
     "json": ([PLANETS, "--target", "T_years", "--json", "/no/such/folder/x.json"], "no folder"),
     "json folder": ([PLANETS, "--target", "T_years", "--json", str(DATA)], "is a folder"),
     "report": ([PLANETS, "--target", "T_years", "--report", PLANETS], "is no folder"),
@@ -241,6 +247,27 @@ def test_an_interrupt_ends_quietly(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     monkeypatch.setattr(kanlib.symbolic, "discover", discover, raising=False)
     assert main(["discover", PLANETS, "--target", "T_years"]) == 130
     assert capsys.readouterr().err == "kanlib: stopped; nothing was written.\n"
+
+
+def test_an_interrupt_tells_what_a_checkpoint_keeps(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def discover(*_: Any, **__: Any) -> Found:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(kanlib.symbolic, "discover", discover, raising=False)
+    path = tmp_path / "search.json"
+    assert main(["discover", PLANETS, "--target", "T_years", "--checkpoint", str(path)]) == 130
+    assert capsys.readouterr().err == f"kanlib: stopped; {path} keeps what was found.\n"
+
+
+def test_jobs_and_checkpoint_reach_the_search(search: Found, tmp_path: Path) -> None:
+    table = ["discover", PLANETS, "--target", "T_years"]
+    assert main(table) == 0
+    assert search.arguments["executor"] is None and search.arguments["checkpoint"] is None
+    assert main([*table, "--jobs", "2", "--checkpoint", str(tmp_path / "s.json")]) == 0
+    assert search.arguments["executor"]._max_workers == 2
+    assert search.arguments["checkpoint"] == str(tmp_path / "s.json")
 
 
 @pytest.mark.parametrize("options", [["--version"], ["--help"], ["discover", "--help"]])

@@ -123,6 +123,17 @@ def test_a_factor_is_never_zero() -> None:
     assert powered(start(SYMBOLS, X), [Fraction(0)] * 3, 0) is not None
 
 
+def test_values_whose_powers_overflow_are_refused() -> None:
+    X = _table(0) * [1e40, 1.0, 1e-40]
+    here = start(SYMBOLS, X)
+    assert powered(here, [Fraction(0)] * 3, 0, Fraction(2)) is not None
+    assert powered(here, [Fraction(0)] * 3, 0, Fraction(3)) is None
+    assert powered(here, [Fraction(0)] * 3, 0, Fraction(-3)) is None
+    assert powered(here, [Fraction(-2), Fraction(0), Fraction(0)], 2) is None
+    steep = start(SYMBOLS, _table(0) * [1e90, 1.0, 1e-90])
+    assert powered(steep, [Fraction(-3), Fraction(0), Fraction(0)], 2) is None
+
+
 def test_combinations_are_refused_where_they_do_not_vary() -> None:
     X = np.column_stack([np.linspace(1, 2, 9), 3 - np.linspace(1, 2, 9), np.arange(9.0)])
     here = start(SYMBOLS, X)

@@ -89,7 +89,8 @@ def test_noise_without_a_law_is_called_none(seed: int) -> None:
 def test_too_few_different_rows_are_called_that(X: np.ndarray, y: np.ndarray) -> None:
     found = discover(X, y)
     assert found.status == "none" and found.network is None
-    assert "too few" in found.message and "not tried" in found.reasons[0]
+    assert "too few" in found.message
+    assert "not tried" in found.reasons[0] or "10 different rows" in found.reasons[0]
 
 
 @pytest.mark.parametrize("limit", ["5", None, math.nan])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import sympy
+from scipy.stats import spearmanr
 from sympy import Expr
 
 from kanlib.symbolic.coordinates import Change, Coordinates, start
@@ -34,17 +36,12 @@ def _proposed(law: Callable[..., Array], columns: int = 3, noise: float = 0.0) -
     return found
 
 
-def _same(one: Expr, other: Expr) -> bool:
-    """Whether one coordinate is a function of the other: c*z and z**p are as good as z."""
+def _says(change: Change, coordinate: Expr, least: float = 1 - 1e-12) -> bool:
+    """Whether a coordinate is a function of this one, c*z or z**p for z: as their rank correlation says."""
     X = np.random.default_rng(1).uniform(1, 3, (200, 3))
-    first, second = evaluate(one, SYMBOLS, X), evaluate(other, SYMBOLS, X)
-    order = np.argsort(first)
-    steps = np.diff(second[order])
-    return bool(np.all(steps > -1e-9) or np.all(steps < 1e-9))
-
-
-def _says(change: Change, coordinate: Expr) -> bool:
-    return change.coordinates.factor == 1 and any(_same(expr, coordinate) for expr in change.coordinates.expressions)
+    exact = evaluate(coordinate, SYMBOLS, X)
+    matches = [abs(spearmanr(evaluate(e, SYMBOLS, X), exact).statistic) for e in change.coordinates.expressions]
+    return change.coordinates.factor == 1 and max(matches) >= least
 
 
 PAIRS = {
@@ -65,7 +62,8 @@ PAIRS = {
 @pytest.mark.parametrize("name", PAIRS)
 def test_two_that_are_one(name: str, noise: float) -> None:
     coordinate, law = PAIRS[name]
-    assert any(_says(change, coordinate) for change in _proposed(law, noise=noise)[: _FIRST + 3 * (noise > 0)])
+    least = 0.9999 if noise else 1 - 1e-12  # a weight is estimated as well as the noise lets it
+    assert any(_says(change, coordinate, least) for change in _proposed(law, noise=noise)[:_FIRST])
 
 
 @pytest.mark.parametrize("p", [-2, -1, -0.5, 0.5, 1, 1.5, 2, 3])
@@ -110,11 +108,20 @@ def _scales(coordinates: Coordinates, X: Array, degree: int) -> bool:
 
 
 def test_the_defect_tells_what_holds() -> None:
-    """Zero to the error of the stand-in where the symmetry holds, of order one where it does not."""
+    """Zero to the error of the stand-in where the symmetry holds, not near it where it does not."""
     changes = _proposed(lambda a, b: np.exp(np.sin(a - b)), columns=2)
-    right = next(change for change in changes if change.coordinates.expressions == (a - b,))
-    wrong = next(change for change in changes if _says(change, a + b) or _says(change, a * b))
-    assert right.defect < 1e-3 and wrong.defect > 0.3
-    for change in changes:
-        if change.kind != "drop" and not _says(change, a - b):
-            assert change.defect > 100 * right.defect
+    right = [change for change in changes if _says(change, a - b)]
+    wrong = [change for change in changes if change not in right]
+    assert right and all(change.defect < 1e-6 for change in right)
+    assert len(wrong) > 5 and all(change.defect > 0.1 for change in wrong)
+
+
+def test_nothing_where_the_law_is_zero() -> None:
+    """All rows that count are 0: no exponent can be read off, and none is divided by."""
+    X = np.random.default_rng(0).uniform(1, 3, (200, 2))
+    y = np.where(np.arange(200) == 0, 1.0, 0.0)
+    here = start(SYMBOLS[:2], X)
+    surrogate = fit_surrogate(X, y, here.factor_values)
+    assert surrogate is not None
+    flat = replace(surrogate, coefficients=np.zeros_like(surrogate.coefficients))
+    assert all(np.isfinite(change.defect) for change in proposals(here, flat))

@@ -52,6 +52,54 @@ def test_wrong_laws_are_refused_with_the_reason(residuals: np.ndarray, network: 
     assert not accepted and why in reason
 
 
+def test_one_formula_of_many_must_gain_more_than_one_alone() -> None:
+    rng = np.random.default_rng(2)
+    y = rng.normal(size=100)
+
+    def accepted(tried: int, few: bool = False) -> bool:
+        residuals = (y - y.mean()) * np.exp(-0.09)
+        judgement = judge(
+            residuals,
+            y - y.mean(),
+            None,
+            all_residuals=rng.permutation(y),
+            X=rng.normal(size=(100, 1)),
+            spread=float(y.std()),
+            rng=np.random.default_rng(1),
+            one_by_one=few,
+            tried=tried,
+        )
+        assert judgement.accepted or "nats" in judgement.reasons[-1]
+        return judgement.accepted
+
+    assert [accepted(tried) for tried in (1, 10, 100)] == [True, True, False]  # 9 nats; 6, 8.3, 10.6 are needed
+    assert not accepted(1, few=True)
+
+
+def test_formulas_made_of_noise_hardly_ever_pass_however_many_are_tried() -> None:
+    rng = np.random.default_rng(3)
+    passed = 0
+    for _ in range(40):
+        n, m = 160, 40
+        table, y = rng.normal(size=(n + m, 12)), rng.standard_t(4, size=n + m)
+        for tried in range(1, 26):
+            chosen = table[:, rng.permutation(12)[:3]] ** rng.integers(1, 4, size=3)
+            constants = np.linalg.lstsq(chosen[:n], y[:n], rcond=None)[0]
+            residuals = y - chosen @ constants
+            passed += judge(
+                residuals[n:],
+                y[n:] - y[:n].mean(),
+                None,
+                all_residuals=residuals[:10],  # too few for the third test: the first is looked at
+                X=table[:10],
+                spread=float(y.std()),
+                rng=rng,
+                one_by_one=False,
+                tried=tried,
+            ).accepted
+    assert passed == 0
+
+
 def test_one_row_that_towers_over_the_others_proves_nothing() -> None:
     y = 0.1 * np.random.default_rng(8).normal(size=60)
     y[7] = 50.0

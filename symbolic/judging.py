@@ -1,0 +1,161 @@
+"""The formulas of a search before the verdict: what each is held against, and the record of all that were judged."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .description import structure_cost
+from .discovery import FrontPoint
+from .formula import Formula
+from .joint import Candidate
+from .noise import NoiseModel, noise_models
+from .problem import Problem
+from .reference import polynomial_length
+from .verdict import EXACT, Judgement, held_out_residuals, judge
+from .views import Reference
+
+__all__ = ["Entry", "Judging"]
+
+Array = NDArray[np.float64]
+
+_FEW_CONSTANTS = 4  # fitted; a formula with more may have a shorter rival among the networks
+_SLACK = 3.0  # nats
+_HOPELESS = 2.0  # times the error of the best network
+# Fitted constants, and the relative error that is no accident with so many: a series of sin(x) may reach 1e-11.
+_NO_ACCIDENT = ((2, 1e-10), (5, 1e-13), (99, 3e-15))
+_ROWS_PER_CONSTANT = 2  # different rows; replicates that were held out have been seen
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One formula that was judged."""
+
+    point: FrontPoint
+    judgement: Judgement
+    candidate: Candidate
+    noise: NoiseModel
+    held_residuals: Array
+
+    @property
+    def length(self) -> float:
+        """Description length, by which accepted formulas are compared."""
+        return self.point.length
+
+
+class Judging:
+    """What formulas are held against, and those that were.
+
+    Parameters
+    ----------
+    problem : the table.
+    held : (n,) marks the rows that no formula is fitted to; None where every row is left out once.
+    seed : of the permutations by which neighbours are compared, the same for every formula.
+    """
+
+    def __init__(self, problem: Problem, held: NDArray[np.bool_] | None, seed: int) -> None:
+        self.problem, self.held, self.seed = problem, held, seed
+        self.distinct = len(np.unique(problem.X[:, list(problem.varying)], axis=0))
+        self.noise_models = noise_models(problem.y)
+        self.references: list[Reference] = []
+        self.network_errors: list[float] = []  # of networks, relative to the spread of y
+        self.entries: list[Entry] = []
+        self.tried = 0  # formulas that were held against the held-out rows, hopeless ones included
+
+    def refer(self, name: str, residuals: Array) -> None:
+        """Keep the residuals of a network or stand-in on the held-out rows as what a formula must not fall behind."""
+        reference = Reference.of(name, residuals, self.problem.spread)
+        if reference is not None:
+            self.references.append(reference)
+
+    def floor(self) -> float:
+        """The smallest error anything reached on held-out rows, relative to the spread of y."""
+        if self.held is None:
+            return min(self.network_errors, default=math.inf)
+        return min((reference.error for reference in self.references), default=math.inf)
+
+    def hopeless(self, formula: Formula) -> bool:
+        """Whether a candidate is so far from passing on held-out rows that no polish can make up for it."""
+        self.tried += 1
+        problem = self.problem
+        residuals = held_out_residuals(formula, problem.X, problem.y, self.held)
+        error = math.sqrt(float(np.mean(residuals**2)))
+        if self.held is not None and not error <= _HOPELESS * self.floor() * problem.spread + EXACT * problem.spread:
+            return True
+        return not error < problem.spread * math.exp(-1 / len(residuals))  # one nat better than the mean
+
+    def record(self, formula: Formula, template: str, candidate: Candidate, noise: NoiseModel) -> None:
+        """Judge a formula and keep it, accepted or not."""
+        problem = self.problem
+        residuals = held_out_residuals(formula, problem.X, problem.y, self.held, noise.weight(problem.y))
+        everywhere = problem.y - formula.predict(problem.X)
+        judgement = self.judge(residuals, everywhere)
+        rmse = math.sqrt(float(np.mean(residuals**2)))
+        # Few rows: the residuals of left-out rows, which many constants cannot make small.
+        few = self.held is None
+        free = sum(constant.exact is None for constant in formula.constants)
+        shown = residuals if few else everywhere
+        structure = structure_cost(formula.form)
+        length = noise.length(shown, problem.y, free, structure) if np.isfinite(rmse) else math.inf
+        if judgement.accepted and free * _ROWS_PER_CONSTANT > self.distinct:
+            few_rows = f"{self.distinct} different rows are too few for its {free} fitted constants"
+            reason = f"{few_rows}: nearly anything would meet them"
+            judgement = Judgement(False, (reason,))
+        if judgement.accepted and rmse > EXACT * problem.spread:
+            other, degree = polynomial_length(problem.X, problem.y, formula.used, noise, one_by_one=few)
+            # A law may be a polynomial; nodes are counted a little differently there.
+            if length > other + _SLACK:
+                reason = f"it is no shorter than a polynomial of degree {degree} that describes the data as well"
+                judgement = Judgement(False, (reason,))
+        point = FrontPoint(formula.complexity, rmse, formula, template, judgement.accepted, length)
+        self.entries.append(Entry(point, judgement, candidate, noise, residuals))
+
+    def judge(self, residuals: Array, everywhere: Array) -> Judgement:
+        y = self.problem.y
+        network: Array | None = None
+        if self.held is None:
+            n = len(y)
+            reference = (y - y.mean()) * n / (n - 1)
+        else:
+            reference = y[self.held] - y[~self.held].mean()
+            if self.references:
+                network = min(self.references, key=lambda other: other.error).residuals
+        return judge(
+            residuals,
+            reference,
+            network,
+            all_residuals=everywhere,
+            X=self.problem.X,
+            spread=self.problem.spread,
+            rng=np.random.default_rng(self.seed),
+            one_by_one=self.held is None,
+            tried=self.tried,
+        )
+
+    def accepted(self) -> bool:
+        return any(entry.point.accepted for entry in self.entries)
+
+    def brief(self) -> bool:
+        """Whether a formula with few fitted constants has passed."""
+        accepted = [entry.point.formula for entry in self.entries if entry.point.accepted]
+        return any(sum(c.exact is None for c in formula.constants) <= _FEW_CONSTANTS for formula in accepted)
+
+    def exact(self) -> bool:
+        """Whether a formula meets the data so closely, for its number of fitted constants, that nothing else can."""
+        return any(entry.point.accepted and self.is_exact(entry.point) for entry in self.entries)
+
+    def is_exact(self, point: FrontPoint) -> bool:
+        free = sum(constant.exact is None for constant in point.formula.constants)
+        limit = next(limit for most, limit in _NO_ACCIDENT if free <= most)
+        return point.rmse <= limit * self.problem.spread
+
+    def best_so_far(self) -> Formula | None:
+        """The shortest formula that passed, else the one nearest to the held-out rows."""
+        accepted = [entry for entry in self.entries if entry.point.accepted]
+        if accepted:
+            return min(accepted, key=lambda entry: entry.length).point.formula
+        finite = [entry for entry in self.entries if math.isfinite(entry.point.rmse)]
+        return min(finite, key=lambda entry: entry.point.rmse).point.formula if finite else None
