@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-# Imported at once, not on first use: discover, symbolify and validity share their names with their files, and importing
-# a file later would put the module where users expect the function.
+# Imported at once, not on first use: discover, stability, symbolify and validity share their names with their files,
+# and importing a file later would put the module where users expect the function.
 from .bootstrap import bootstrap_constants
 from .compiler import compile_formula
 from .discover import discover
-from .discovery import Discovery, FrontPoint
+from .discovery import Discovery, FrontPoint, Progress
 from .formula import Constant, Formula
+from .known_noise import given_noise
 from .parsing import parse_formula
 from .physical import match_physical
+from .priors import Prior, prior
+from .stability import Stability, stability
 from .symbolify import symbolify
 from .units import Units, dimensionless_groups
 from .units import check as check_units
@@ -27,14 +30,20 @@ __all__ = [
     "Formula",
     "FormulaRegressor",
     "FrontPoint",
+    "Prior",
+    "Progress",
+    "Stability",
     "Units",
     "bootstrap_constants",
     "check_units",
     "compile_formula",
     "dimensionless_groups",
     "discover",
+    "given_noise",
     "match_physical",
     "parse_formula",
+    "prior",
+    "stability",
     "symbolify",
     "validity",
 ]

@@ -18,10 +18,10 @@ import torch
 from numpy.typing import NDArray
 from sympy import Dummy, Expr, Symbol
 
-from .bivariate import basis, sheared
 from .edges import fit_edges
 from .library import LIBRARY
 from .links import LINKS, Link, Linked, linked
+from .separation import basis, sheared
 from .tape import evaluate
 from .univariate import univariate_candidates
 

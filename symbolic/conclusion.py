@@ -13,12 +13,17 @@ import numpy as np
 from kanlib.errors import FormulaError
 from kanlib.network import KAN
 
+from .bootstrap import bootstrap_constants
 from .compiler import compile_formula
+from .conditioning import near_degenerate
 from .deadline import within
 from .discovery import Discovery, FrontPoint, pareto_front
 from .formula import Formula
 from .judging import Entry
+from .known_noise import RowNoise
 from .noise import NoiseModel
+from .physical import match_physical
+from .printing import format_value
 from .problem import Problem
 from .search import Search
 from .snapping import fitted, snap
@@ -32,21 +37,27 @@ _RIVALS = 5  # forms that the law is compared with on resampled rows
 _FLEXIBLE = 5  # fitted constants of a formula that may follow a law it is not, such as a Bessel function by waves
 _HALF = 0.5  # share of resamples below which the choice is said to be in doubt
 _SNAP, _RESAMPLING, _VALIDITY, _LEAST = 0.3, 0.5, 1.0, 0.2  # seconds
+_REFITS, _FEWEST_REFITS = 100, 20  # for standard errors, of at most _RESAMPLING seconds; fewer tell nothing
+_WELL_KNOWN = 0.1  # relative standard error of a constant that may be one of nature
 _SAME = 0.1  # times the noise: curves that are nearer are one curve in other words, such as exp and a far cosh
 _RIVAL = 3.0  # nats within which a formula is no clear second (odds of 20 to 1)
 
 
-def conclude(search: Search) -> Discovery:
-    """Choose among the formulas that passed every test by their description length."""
+def conclude(search: Search, physical: bool | Sequence[str] = False) -> Discovery:
+    """Choose among the formulas that passed every test by their description length.
+
+    With ``physical`` its constants are compared with constants of nature, all or those named.
+    """
     accepted = [entry for entry in search.judging.entries if entry.point.accepted]
     best = min(accepted, key=lambda entry: entry.length, default=None)
-    return _none(search) if best is None else _found(search, best, accepted)
+    return _none(search) if best is None else _found(search, best, accepted, physical)
 
 
-def _found(search: Search, best: Entry, accepted: list[Entry]) -> Discovery:
+def _found(search: Search, best: Entry, accepted: list[Entry], physical: bool | Sequence[str]) -> Discovery:
     problem, held = search.problem, search.held
     y = problem.y
-    formula = _on_all_rows(problem, best.point.formula, best.noise, time.monotonic() + max(search.left(), _SNAP))
+    formula = _on_all_rows(search, best, time.monotonic() + max(search.left(), _SNAP))
+    formula, resampled = _resampled(search, formula, best.noise)
     chosen = replace(best.point, formula=formula, complexity=formula.complexity)
     others = [entry.point for entry in search.judging.entries if entry.point.formula.form != formula.form]
     rivals = tuple(sorted((p for p in others if math.isfinite(p.length)), key=lambda p: p.length)[:_RIVALS])
@@ -75,6 +86,8 @@ def _found(search: Search, best: Entry, accepted: list[Entry]) -> Discovery:
             *_rivals(problem, best, accepted),
             fitted_note,
             *(() if steady is None else (str(steady),)),
+            *resampled,
+            *_of_nature(formula, physical),
             *_ends(valid),
         ),
         seconds=time.monotonic() - search.start,
@@ -87,10 +100,9 @@ def _found(search: Search, best: Entry, accepted: list[Entry]) -> Discovery:
 
 def _stability(search: Search, formula: Formula, rivals: Sequence[FrontPoint]) -> Stability | None:
     """Whether the form is chosen again on resampled rows; a fit without noise leaves nothing to chance."""
-    problem = search.problem
-    residuals = problem.y - formula.predict(problem.X)
-    if float(np.sqrt(np.mean(residuals**2))) <= EXACT * problem.spread:
-        return None
+    problem, noise = search.problem, search.known.noise
+    if _exact(problem, formula) or (noise is not None and np.ptp(noise.size) > 0):
+        return None  # resamples are compared with errors of equal size, or proportional to y
     seconds = max(min(search.left(), _RESAMPLING), _LEAST)
     others = [point.formula for point in rivals]
     return compare(formula, others, problem.X, problem.y, seed=search.seed, time_limit=seconds)
@@ -149,11 +161,55 @@ def _law_network(search: Search, formula: Formula) -> KAN | None:
         return None if best is None else search.network(*best)
 
 
-def _on_all_rows(problem: Problem, formula: Formula, noise: NoiseModel, deadline: float) -> Formula:
+def _on_all_rows(search: Search, best: Entry, deadline: float) -> Formula:
     """Constants from all rows; more rows may single out an exact constant that fewer could not."""
-    weight = noise.weight(problem.y)
-    refitted = snap(fitted(formula, problem.X, problem.y, weight), problem.X, problem.y, weight, deadline=deadline)
-    return refitted if np.all(np.isfinite(refitted.predict(problem.X))) else formula
+    X, y, formula, noise = search.problem.X, search.problem.y, best.point.formula, best.noise
+    weight = noise.weight(y)
+    refitted = snap(fitted(formula, X, y, weight), X, y, weight, deadline=deadline)
+    if np.all(np.isfinite(refitted.predict(X))) and search.known.refuses(refitted, X, y) is None:
+        formula = refitted
+    return noise.known_errors(formula, X) if isinstance(noise, RowNoise) else formula
+
+
+def _exact(problem: Problem, formula: Formula) -> bool:
+    """Whether nothing is left over that chance could have a part in."""
+    residuals = problem.y - formula.predict(problem.X)
+    return float(np.sqrt(np.mean(residuals**2))) <= EXACT * problem.spread
+
+
+def _resampled(search: Search, formula: Formula, noise: NoiseModel) -> tuple[Formula, list[str]]:
+    """The formula with errors of its constants from resampled rows where they nearly say the same, and a note."""
+    X, y = search.problem.X, search.problem.y
+    if _exact(search.problem, formula) or not near_degenerate(formula, X):
+        return formula, []
+    alike = "the fitted constants nearly say the same on these rows"
+    end = time.monotonic() + max(min(search.left(), _RESAMPLING), _LEAST)
+
+    def expired() -> bool:
+        return time.monotonic() > end
+
+    seconds, weight = 2 * _RESAMPLING, noise.weight(y)
+    found = within(seconds, lambda: bootstrap_constants(formula, X, y, weight, n=_REFITS, expired=expired))
+    if found is None or len(found.values) < _FEWEST_REFITS:
+        return formula, [f"{alike}: their standard errors, from a straight-line approximation, are too small or large"]
+    covariance = np.atleast_2d(np.cov(found.values, rowvar=False))
+    return replace(formula, covariance=covariance), [f"{alike}: their standard errors are those of refits on resamples"]
+
+
+def _of_nature(formula: Formula, physical: bool | Sequence[str]) -> list[str]:
+    """A note for every well determined constant that is one of nature, up to a simple factor and power."""
+    if physical is False:
+        return []
+    notes = []
+    for constant in formula.constants:
+        error = constant.standard_error or 0.0
+        if not error <= _WELL_KNOWN * abs(constant.value):
+            continue
+        matches = match_physical(constant.value, error, None if physical is True else physical)
+        if matches:
+            number = constant.exact or format_value(constant.value, constant.standard_error)
+            notes.append(f"{constant.symbol} = {number} is {matches[0].text} ({matches[0].constant.name})")
+    return notes
 
 
 def _rivals(problem: Problem, best: Entry, accepted: list[Entry]) -> list[str]:
@@ -174,6 +230,11 @@ def _rivals(problem: Problem, best: Entry, accepted: list[Entry]) -> list[str]:
 
 def _why_none(search: Search) -> tuple[str, tuple[str, ...]]:
     if not search.judging.entries:
+        if search.contradicting:
+            message = "every form that was found contradicts what is known of the law"
+            return message, (
+                f"{len(search.contradicting)} forms were left aside; allow more functions or other shapes",
+            )
         if search.expired():
             return "time was up before a formula was tried", ("raise time_limit",)
         if not search.trained:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from numbers import Integral, Real
 
 from numpy.typing import ArrayLike
+from sympy import Expr
 
 from kanlib.errors import InputError, InputTypeError
 from kanlib.threads import one_thread
 
 from .conclusion import conclude
 from .discovery import Discovery, Progress
-from .edges import search_set
-from .problem import table
+from .known_noise import weighted_rows
+from .physical import match_physical
+from .priors import prior
+from .problem import Problem, table
 from .search import Search
 
 __all__ = ["discover"]
@@ -35,6 +39,19 @@ def discover(
     callback: Callable[[Progress], bool | None] | None = None,
     executor: Executor | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
+    forbidden: Sequence[str] = (),
+    required: Sequence[str] = (),
+    units: Mapping[str, str] | Sequence[str] | None = None,
+    output_unit: str | None = None,
+    dimensionless_constants: bool = False,
+    monotone: Mapping[str, str] | None = None,
+    convex: Mapping[str, str] | None = None,
+    bounds: tuple[float | None, float | None] | None = None,
+    start: str | Expr | None = None,
+    start_role: str = "law",
+    sample_weight: ArrayLike | None = None,
+    noise: ArrayLike | None = None,
+    physical: bool | Sequence[str] = False,
 ) -> Discovery:
     """Find the law y = f(X), or say that the data support none.
 
@@ -42,6 +59,8 @@ def discover(
     primitives, all constants are refitted to y together, cut and recognised, and the formula is judged on rows it has
     not seen, against the best network and by its residuals. Forty rows or more are split 80:20; with fewer every row
     is left out once.
+
+    What is known of the law already refuses formulas, with the reason, and never bends a fit.
 
     Parameters
     ----------
@@ -67,6 +86,33 @@ def discover(
     checkpoint : path, optional
         A JSON file that keeps what is found as it is found. A second call with the same table and settings (the time
         limit may differ) goes on from there.
+    forbidden, required : sequences of str
+        Primitives that the law must not hold, or must, such as ``forbidden=["sin"]``; sin and cos are one here.
+    units : mapping column -> unit, or one unit a column
+        Such as ``{"m": "kg", "v": "m/s"}`` (needs pint). Formulas whose units do not agree are refused, and the
+        dimensionless groups of the columns are tried as coordinates.
+    output_unit : str
+        The unit of y; needed with ``units``.
+    dimensionless_constants : bool
+        Whether fitted constants are pure numbers; by default they may carry any unit.
+    monotone, convex : mapping column -> word
+        Such as ``monotone={"t": "decreasing"}``, ``convex={"t": "convex"}`` ("increasing", "concave"), within the box
+        of the data.
+    bounds : (low, high)
+        Between which the law stays within the box of the data; None where there is no bound.
+    start : str or SymPy expression
+        A part of the law, such as ``"a*exp(-b*t) + c"``; what is no column is a constant, fitted from many starts.
+    start_role : str
+        What ``start`` is: "law" (all of it: the search begins there, and ends if it passes the tests), or "factor"
+        (y = start * F, with F to be found). For y = start + F, take the term off y yourself.
+    sample_weight : array-like, shape (n,)
+        Inverse variances of the errors of y, up to a factor; rows of weight 0 are left aside, with a note.
+    noise : number, or array-like of shape (n,)
+        The standard deviation of the error of y, where it is known: a formula whose residuals are too large for it by
+        the chi-squared test is refused, and standard errors are those it gives.
+    physical : bool, or sequence of str
+        Whether to name constants of nature among the constants of the law in the notes: all that are known, or some,
+        such as ``["G", "c"]``. The columns must be in SI units.
 
     Returns
     -------
@@ -77,6 +123,8 @@ def discover(
     InputError, InputTypeError
         Data that cannot be searched: NaN, text, fewer than 5 rows, a constant y, duplicate names, ...; a checkpoint
         of another search, or a damaged one.
+    FormulaError
+        A ``start`` that is no formula of the columns.
     StorageError
         The checkpoint cannot be written.
 
@@ -100,11 +148,39 @@ def discover(
         )
     if callback is not None and not callable(callback):
         raise InputTypeError(f"callback is {type(callback).__name__}; expected a function of a Progress, or None.")
+    if start_role == "term":
+        raise InputError(
+            "start_role is 'term'; expected 'law' or 'factor'. Search for what is left instead: take the known term "
+            "off y (prior(...).remainder fits its constants) and add it to the formula that is found."
+        )
+    if not isinstance(physical, bool):
+        match_physical(1.0, 0.1, physical)  # refuses names that are not known before the search takes its time
+    problem = table(X, y, names, target_name)
+    if sample_weight is not None and noise is None:
+        problem, sample_weight = _counting(problem, sample_weight)
+    known = prior(
+        problem.X,
+        problem.y,
+        problem.names,
+        primitives=primitives,
+        forbidden=forbidden,
+        required=required,
+        units=units,
+        output_unit=output_unit,
+        dimensionless_constants=dimensionless_constants,
+        monotone=monotone,
+        convex=convex,
+        bounds=bounds,
+        start=start,
+        start_role=start_role,
+        sample_weight=sample_weight,
+        noise=noise,
+    )
     search = Search(
-        table(X, y, names, target_name),
+        problem,
         int(seed),
         float(time_limit),
-        search_set(primitives),
+        known,
         progress,
         executor=executor,
         checkpoint=checkpoint,
@@ -112,4 +188,16 @@ def discover(
     )
     with one_thread(), search.bar:
         search.run()
-        return conclude(search)
+        return conclude(search, physical)
+
+
+def _counting(problem: Problem, sample_weight: ArrayLike) -> tuple[Problem, ArrayLike]:
+    """The rows that count, and their weights."""
+    n = len(problem.y)
+    weight = 1.0 / weighted_rows(sample_weight, n).size ** 2
+    counts = weight > 0
+    if counts.all():
+        return problem, weight
+    rest = table(problem.X[counts], problem.y[counts], problem.names, problem.target_name)
+    note = f"{int(n - counts.sum())} of {n} rows have weight 0 and were left aside"
+    return replace(rest, notes=(*rest.notes, note)), weight[counts]

@@ -35,6 +35,8 @@ class FormulaRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Seconds for one fit.
     primitives : sequence of str, optional
         Names of the primitives to use; all by default.
+    forbidden, required : sequence of str
+        Functions that the law must not hold, or must.
     random_state : int, RandomState or None
         Of the split and of the starts.
     progress : bool
@@ -72,21 +74,27 @@ class FormulaRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         *,
         time_limit: float = 60.0,
         primitives: Sequence[str] | None = None,
+        forbidden: Sequence[str] = (),
+        required: Sequence[str] = (),
         random_state: Any = 0,
         progress: bool = False,
     ) -> None:
         self.time_limit = time_limit
         self.primitives = primitives
+        self.forbidden = forbidden
+        self.required = required
         self.random_state = random_state
         self.progress = progress
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> FormulaRegressor:
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> FormulaRegressor:
         """Search for the law y = f(X).
 
         Parameters
         ----------
         X : array or data frame, shape (n, d)
         y : array-like, shape (n,)
+        sample_weight : array-like, shape (n,), optional
+            Inverse variances of the errors of y, up to a factor.
 
         Raises
         ------
@@ -108,12 +116,15 @@ class FormulaRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             time_limit=self.time_limit,
             seed=seed,
             primitives=self.primitives,
+            forbidden=self.forbidden,
+            required=self.required,
+            sample_weight=sample_weight,
             progress=self.progress,
         )
         self.formula_ = self.discovery_.formula
         self.front_ = self.discovery_.front
         self.network_ = self.discovery_.network
-        self.mean_ = float(np.mean(np.asarray(y, dtype=np.float64)))
+        self.mean_ = float(np.average(np.asarray(y, dtype=np.float64), weights=sample_weight))
         if self.formula_ is not None:
             self.predicts_with_ = "formula"
         else:

@@ -12,10 +12,12 @@ from .description import structure_cost
 from .discovery import FrontPoint
 from .formula import Formula
 from .joint import Candidate
-from .noise import NoiseModel, noise_models
+from .known_noise import RowNoise
+from .noise import NoiseModel
+from .priors import Prior
 from .problem import Problem
 from .reference import polynomial_length
-from .verdict import EXACT, Judgement, held_out_residuals, judge
+from .verdict import EXACT, Judgement, cancellation, held_out_residuals, judge
 from .views import Reference
 
 __all__ = ["Entry", "Judging"]
@@ -54,12 +56,13 @@ class Judging:
     problem : the table.
     held : (n,) marks the rows that no formula is fitted to; None where every row is left out once.
     seed : of the permutations by which neighbours are compared, the same for every formula.
+    known : what is known of the law.
     """
 
-    def __init__(self, problem: Problem, held: NDArray[np.bool_] | None, seed: int) -> None:
-        self.problem, self.held, self.seed = problem, held, seed
+    def __init__(self, problem: Problem, held: NDArray[np.bool_] | None, seed: int, known: Prior) -> None:
+        self.problem, self.held, self.seed, self.known = problem, held, seed, known
         self.distinct = len(np.unique(problem.X[:, list(problem.varying)], axis=0))
-        self.noise_models = noise_models(problem.y)
+        self.noise_models = known.noise_models(problem.y)
         self.references: list[Reference] = []
         self.network_errors: list[float] = []  # of networks, relative to the spread of y
         self.entries: list[Entry] = []
@@ -92,7 +95,7 @@ class Judging:
         problem = self.problem
         residuals = held_out_residuals(formula, problem.X, problem.y, self.held, noise.weight(problem.y))
         everywhere = problem.y - formula.predict(problem.X)
-        judgement = self.judge(residuals, everywhere)
+        judgement = self.judge(residuals, everywhere, noise)
         rmse = math.sqrt(float(np.mean(residuals**2)))
         # Few rows: the residuals of left-out rows, which many constants cannot make small.
         few = self.held is None
@@ -110,28 +113,48 @@ class Judging:
             if length > other + _SLACK:
                 reason = f"it is no shorter than a polynomial of degree {degree} that describes the data as well"
                 judgement = Judgement(False, (reason,))
+        if judgement.accepted:
+            judgement = self._as_known(formula, everywhere, judgement)
         point = FrontPoint(formula.complexity, rmse, formula, template, judgement.accepted, length)
         self.entries.append(Entry(point, judgement, candidate, noise, residuals))
 
-    def judge(self, residuals: Array, everywhere: Array) -> Judgement:
-        y = self.problem.y
+    def _as_known(self, formula: Formula, everywhere: Array, judgement: Judgement) -> Judgement:
+        """The judgement of a formula that passed, in the light of what is known of laws in general and of this one."""
+        problem, noise = self.problem, self.known.noise
+        reason = cancellation(formula, problem.X) or self.known.refuses(formula, problem.X, problem.y)
+        if reason is not None:
+            return Judgement(False, (reason,))
+        if noise is not None and noise.absolute:
+            free = sum(constant.exact is None for constant in formula.constants)
+            dof = len(problem.y) - free
+            size = f"chi^2/dof = {noise.chi_squared(everywhere) / dof:.3g} on {dof} degrees of freedom"
+            return Judgement(True, (*judgement.reasons, f"its residuals have the size of the known noise ({size})"))
+        return judgement
+
+    def judge(self, residuals: Array, everywhere: Array, noise: NoiseModel) -> Judgement:
+        """The tests of the verdict, in units of each row's error where these are known."""
+        y, held = self.problem.y, self.held
+        root = 1.0 / noise.size if isinstance(noise, RowNoise) else np.ones(len(y))
+        root = root / math.sqrt(float(np.mean(root**2)))
         network: Array | None = None
-        if self.held is None:
+        if held is None:
             n = len(y)
-            reference = (y - y.mean()) * n / (n - 1)
+            reference = (y - np.average(y, weights=root**2)) * n / (n - 1)
         else:
-            reference = y[self.held] - y[~self.held].mean()
+            reference = y[held] - np.average(y[~held], weights=root[~held] ** 2)
             if self.references:
-                network = min(self.references, key=lambda other: other.error).residuals
+                network = min(self.references, key=lambda other: other.error).residuals * root[held]
+        seen = slice(None) if held is None else held
+        centred = y - np.average(y, weights=root**2)
         return judge(
-            residuals,
-            reference,
+            residuals * root[seen],
+            reference * root[seen],
             network,
-            all_residuals=everywhere,
+            all_residuals=everywhere * root,
             X=self.problem.X,
-            spread=self.problem.spread,
+            spread=math.sqrt(float(np.mean((centred * root) ** 2))),
             rng=np.random.default_rng(self.seed),
-            one_by_one=self.held is None,
+            one_by_one=held is None,
             tried=self.tried,
         )
 

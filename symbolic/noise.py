@@ -8,6 +8,7 @@ can choose: with weights w the negative log-likelihood is n/2 log(sum w r^2 / n)
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,10 @@ class NoiseModel:
 
     name: str
     power: float
+
+    def on(self, rows: Any) -> NoiseModel:
+        """The same on some of the rows, chosen as an array is indexed: this model knows none by itself."""
+        return self
 
     def weight(self, y: Array) -> Array | None:
         """Inverse error variances up to a factor; None for equal errors."""

@@ -18,11 +18,12 @@ from sympy import Expr
 
 from .compose import canonical
 from .deadline import within
+from .dropping import drop_constants
 from .formula import Formula
 from .parameters import parametrize, reduce_parameters
 from .printing import count_nodes
 from .simplify import rational_form, simplify_formula
-from .snapping import drop_constants, fitted, formula_length, snap
+from .snapping import fitted, formula_length, snap
 
 __all__ = ["polish"]
 

@@ -67,6 +67,12 @@ class Prior:
         return self.functions.primitives
 
     @property
+    def demands(self) -> bool:
+        """Whether there is anything a formula has to agree with, beside the errors of y."""
+        functions = self.functions.forbidden or self.functions.required
+        return bool(functions) or self.units is not None or bool(self.shape)
+
+    @property
     def notes(self) -> tuple[str, ...]:
         return () if self.units is None else self.units.notes
 

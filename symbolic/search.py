@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sympy import Expr
 
 from kanlib.errors import FormulaError
 from kanlib.network import KAN
@@ -23,14 +24,16 @@ from .formula import Formula
 from .joint import Candidate
 from .judging import Judging
 from .names import safe_symbols
-from .noise import EQUAL, NoiseModel
+from .noise import NoiseModel
 from .printing import print_text
+from .priors import Prior
 from .problem import Problem, split
 from .runner import Runner
 from .shapes import Shape, Trained, bears, ladder
 from .symbolify import finish
 from .tasks import CLOSED, MOST_EDGES, Task
 from .trim import in_units_of_y
+from .verdict import EXACT
 from .view import View
 from .views import views_of, ways
 
@@ -43,6 +46,7 @@ _COMPARABLE = 1.25  # shapes within this factor of the best held-out error are l
 _POOR = 0.1  # error relative to y above which a shape is not worth a look
 _SAYS_SOMETHING = 0.7  # error relative to y below which the best network is a curve and no mean
 _FINISHED = 4  # candidates of a shape that are finished and judged at the most
+_LOOKED_THROUGH = 24  # candidates that are held against what is known
 _FINISH_SECONDS = 5.0  # for one of them
 _BEHIND = 8.0  # nats by which a candidate may be behind the first and still become the shortest
 _COORDINATES = 0.4  # share of the time that finding coordinates may take
@@ -58,7 +62,7 @@ class Search:
         problem: Problem,
         seed: int,
         time_limit: float,
-        primitives: tuple[str, ...],
+        known: Prior,
         progress: bool,
         *,
         executor: Executor | None = None,
@@ -66,11 +70,11 @@ class Search:
         callback: Callable[[Progress], bool | None] | None = None,
     ) -> None:
         self.start = time.monotonic()
-        self.problem, self.primitives = problem, primitives
+        self.problem, self.known, self.primitives = problem, known, known.primitives
         self.seed, self.time_limit, self.callback = seed, time_limit, callback
         self.held, self.sample = split(problem, np.random.default_rng(seed))
         self.symbols, _ = safe_symbols(problem.names)
-        self.notes = list(problem.notes)
+        self.notes = [*problem.notes, *known.notes]
         n = len(problem.y)
         self.held_out = (
             f"{n} rows are few: every row was left out once"
@@ -79,10 +83,15 @@ class Search:
         )
         self.notes.append(f"held out: {self.held_out}")
         self.trained: list[tuple[View, Trained]] = []
-        self.judging = Judging(problem, self.held, seed)
+        self.rows = slice(None) if self.held is None else ~self.held  # that formulas are fitted to
+        self.known_fit = known.on(self.rows)
+        self.judging = Judging(problem, self.held, seed, known)
+        self.contradicting: set[Expr] = set()
         self.looked_at: set[str] = set()
         self.stage, self.stopped = "coordinates", False
-        self.checkpoint = Checkpoint(checkpoint, fingerprint(problem, seed, primitives), self.symbols)
+        self.checkpoint = Checkpoint(
+            checkpoint, fingerprint(problem, seed, (*known.primitives, known.fingerprint)), self.symbols
+        )
         self.runner = Runner(executor, self.checkpoint, self.left, self.expired, self.tell)
         self.bar = progress_bar(
             desc="discover", disable=not progress, leave=False, bar_format="{desc} [{elapsed}]{postfix}"
@@ -114,7 +123,15 @@ class Search:
     def run(self) -> None:
         """From the fewest coordinates to the columns themselves, until a law is found."""
         try:
-            views = self.views()
+            starts = self.starts()
+            given = print_text(starts[0].structure, 4) if starts else ""
+            if starts and starts[0].rmse <= EXACT * self.problem.spread:
+                self.finish_some(starts, given)
+            views = [] if self.judging.accepted() else self.views()
+            # What does not fit exactly is held against the stand-ins too, which the coordinates leave.
+            if starts and not self.judging.entries:
+                self.finish_some(starts, given)
+            views = [] if self.judging.accepted() else views
             self.runner.start([task for view in views for task in self.tasks(view).values()])
             for view in views:
                 if self.expired():
@@ -125,9 +142,20 @@ class Search:
                     break
         finally:
             self.runner.close()
-        self.notes += self.runner.notes
-        if self.runner.restored:
-            self.notes.append(f"from the checkpoint: {self.runner.restored} tasks, {self.runner.run} were worked on")
+            self.notes += self.runner.notes
+            if self.runner.restored:
+                restored, run = self.runner.restored, self.runner.run
+                self.notes.append(f"from the checkpoint: {restored} tasks, {run} were worked on")
+            if self.contradicting:
+                self.notes.append(f"forms left aside because they contradict what is known: {len(self.contradicting)}")
+
+    def starts(self) -> list[Candidate]:
+        """The form that was given, with its constants fitted."""
+        X, y = self.problem.X[self.rows], self.problem.y[self.rows]
+        found = self.known_fit.start_candidates(X, y, seed=self.seed, expired=self.expired)
+        if not found and self.known.start is not None and self.known.start.role == "law":
+            self.notes.append("the form that was given: no constants were found for which it is finite on all rows")
+        return found
 
     def views(self) -> list[View]:
         """The law in its coordinates, fewest first; the plain columns last."""
@@ -149,7 +177,13 @@ class Search:
         self.judging.references += found.references
         if found.coordinates:
             self.notes.append(f"coordinates: {self.problem.target_name} = {found.coordinates[0].text()}")
-        return views_of(found.coordinates, self.problem, self.held, self.symbols)
+        used = [self.symbols[i] for i in self.problem.varying]
+        X, y = self.problem.X[:, list(self.problem.varying)][self.rows], self.problem.y[self.rows]
+        known = self.known_fit.coordinates(X, used, y, seed=self.seed)
+        self.notes += [f"coordinates from what is known: {self.problem.target_name} = {each.text()}" for each in known]
+        different = {each.text(): each for each in (*known, *found.coordinates)}
+        views = views_of(list(different.values()), self.problem, self.held, self.symbols)
+        return list({view.name: view for view in views}.values())
 
     def tasks(self, view: View) -> dict[str, Task]:
         """What there is to do about a view, by name and in order."""
@@ -242,17 +276,15 @@ class Search:
 
     def finish_some(self, found: list[Candidate], template: str) -> None:
         """Finish and judge the shortest candidates."""
-        problem = self.problem
-        for rank, candidate in enumerate(found[:_FINISHED]):
+        found = self.agreeing(found)
+        for rank, candidate in enumerate(found):
             if self.judging.accepted() and candidate.length > found[0].length + _BEHIND:
                 break
-            raw = Formula(
-                candidate.structure, candidate.values, self.symbols, names=problem.names, target=problem.target_name
-            )
+            raw = self.raw(candidate)
             # Without time, what there is is better than nothing.
             if self.judging.hopeless(raw) or (self.left() <= 0 and not self.judging.entries):
                 if rank == 0:
-                    self.judging.record(raw, template, candidate, EQUAL)
+                    self.judging.record(raw, template, candidate, self.judging.noise_models[0])
                     self.tell()
                 continue
             for noise in self.judging.noise_models:
@@ -266,10 +298,30 @@ class Search:
             if self.judging.exact() or self.left() <= 0:
                 break
 
+    def agreeing(self, found: list[Candidate]) -> list[Candidate]:
+        """The shortest candidates, those first that agree with what is known; without the ones that never can."""
+        first: list[Candidate] = []
+        last: list[Candidate] = []
+        for candidate in found[: _LOOKED_THROUGH if self.known.demands else _FINISHED]:
+            if len(first) == _FINISHED or (self.left() <= 0 and first):
+                break
+            if self.known.hopeless(candidate, self.problem.X):
+                self.contradicting.add(candidate.structure)
+            elif self.known.demands and self.known.refuses(self.raw(candidate), self.problem.X) is not None:
+                last.append(candidate)
+            else:
+                first.append(candidate)
+        return (first + last)[:_FINISHED]
+
+    def raw(self, candidate: Candidate) -> Formula:
+        """A candidate as it is."""
+        names, target = self.problem.names, self.problem.target_name
+        return Formula(candidate.structure, candidate.values, self.symbols, names=names, target=target)
+
     def finished(self, candidate: Candidate, noise: NoiseModel) -> Formula | None:
         """A candidate in its shortest form; None where it left the real numbers on the way."""
-        problem, rows = self.problem, slice(None) if self.held is None else ~self.held
-        X, y = problem.X[rows], problem.y[rows]
+        problem, noise = self.problem, noise.on(self.rows)
+        X, y = problem.X[self.rows], problem.y[self.rows]
         key = f"{print_text(candidate.structure)} | {noise.name}" if self.checkpoint else ""
         if key in self.checkpoint.finished:
             known = self.checkpoint.finished[key]

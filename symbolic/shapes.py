@@ -21,13 +21,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kanlib.gauss_newton import gauss_newton
+from kanlib.gauss_newton import SolverResult, gauss_newton
 from kanlib.grids import refine
 from kanlib.layer import KANLayer
 from kanlib.network import KAN
 from kanlib.splines import uniform_grid
 
-__all__ = ["ROUGHNESS", "Sample", "Shape", "Trained", "bears", "held_error", "ladder", "train"]
+__all__ = ["ROUGHNESS", "Sample", "Shape", "Trained", "bears", "fit_sample", "held_error", "ladder", "train"]
 
 ROUGHNESS = 1e-10  # keeps cells without data from oscillating; far below any effect on a supported curve
 _ALTERNATED = 12  # random starts of a product that are alternated, on a coarse grid
@@ -129,16 +129,7 @@ def train(
         return expired()
 
     for model in shape.starts(sample, coarse, rng):
-        result = gauss_newton(
-            model,
-            sample.X,
-            sample.t,
-            sample_weight=sample.weight,
-            roughness=ROUGHNESS,
-            max_steps=60,
-            tolerance=1e-3,
-            callback=late,
-        )
+        result = fit_sample(model, sample, callback=late)
         if result.status == "diverged":
             continue
         # Two starts that meet in one small minimum have found the shape's own.
@@ -153,18 +144,25 @@ def train(
     choices = [Trained(shape, model, coarse, held_error(model, sample))]
     if fine > coarse and not expired():
         finer = refine(model, fine)
-        gauss_newton(
-            finer,
-            sample.X,
-            sample.t,
-            sample_weight=sample.weight,
-            roughness=ROUGHNESS,
-            max_steps=60,
-            tolerance=1e-3,
-            callback=late,
-        )
+        fit_sample(finer, sample, callback=late)
         choices.append(Trained(shape, finer, fine, held_error(finer, sample)))
     return min(choices, key=lambda trained: trained.held_error)
+
+
+def fit_sample(
+    model: KAN, sample: Sample, max_steps: int = 60, callback: Callable[[int, float], bool | None] | None = None
+) -> SolverResult:
+    """Train a network of the search on its sample, in place."""
+    return gauss_newton(
+        model,
+        sample.X,
+        sample.t,
+        sample_weight=sample.weight,
+        roughness=ROUGHNESS,
+        max_steps=max_steps,
+        tolerance=1e-3,
+        callback=callback,
+    )
 
 
 @torch.no_grad()

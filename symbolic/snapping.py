@@ -1,4 +1,4 @@
-"""Which constants are exact: dropping the ones that are not needed, and recognising 2, 1/2, pi in the others.
+"""Which constants are exact: recognising 2, 1/2, pi.
 
 Every constant is known as a value with an interval. Two questions decide whether an exact number may replace it:
 
@@ -11,8 +11,7 @@ Every constant is known as a value with an interval. Two questions decide whethe
    cost. The exact number is taken only if it makes formula plus data shorter, n/2 log(rss) included (Rissanen
    1978; Bartlett, Desmond and Ferreira 2022, arXiv 2211.11461, eq. 6).
 
-Whether a constant is needed at all (0 for a term, 1 for a factor) is asked by the usual Bayesian information
-criterion: dropping it saves log(n)/2 nats (`constants_cost`), and one bit for every node that vanishes with it.
+Whether a constant is needed at all is asked in `dropping`.
 
 For noise-free data both measures work unchanged, with the residuals bounded below by the rounding of y.
 """
@@ -29,27 +28,19 @@ import numpy as np
 import sympy
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
-from sympy import Expr, Integer, Symbol
+from sympy import Expr, Symbol
 
 from .constants import Refit, refit
 from .description import (
-    NODE_COST,
     candidates,
-    constants_cost,
     description_length,
     fitted_cost,
     rounding_floor,
     structure_cost,
 )
 from .formula import Formula
-from .printing import count_nodes
 
-__all__ = [
-    "drop_constants",
-    "fitted",
-    "formula_length",
-    "snap",
-]
+__all__ = ["Fitted", "fitted", "formula_length", "loss", "prepare", "snap", "with_fit"]
 
 Array = NDArray[np.float64]
 
@@ -61,7 +52,7 @@ _FANCY_COST, _FANCY_MARGIN = 5.0, 1.0
 _CLEAR_SURPRISE = 8.0  # nats: several constants at once need better evidence than one
 
 
-class _Fit:
+class Fitted:
     """A formula, its constants refitted to the data, and the tools to change one of them."""
 
     def __init__(self, formula: Formula, X: Array, y: Array, sample_weight: Array | None) -> None:
@@ -122,7 +113,7 @@ class _Fit:
         return with_fit(self.formula, structure, values, fit), fit
 
 
-def _loss(distance: float, error: float) -> float:
+def loss(distance: float, error: float) -> float:
     """Nats by which the residuals grow when a constant of a straight formula is moved by ``distance``."""
     z = distance / error
     return 0.5 * z * z
@@ -144,97 +135,23 @@ def with_fit(formula: Formula, structure: Expr, values: Mapping[Symbol, Any], fi
 
 def fitted(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Formula:
     """The formula with its free constants refitted, with their covariance; unchanged values where the fit fails."""
-    fit = _prepare(formula, X, y, sample_weight)
+    fit = prepare(formula, X, y, sample_weight)
     return with_fit(formula, formula.structure, formula.values, fit.result)
 
 
 def formula_length(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
     """Nats to write y by a formula: residuals, fitted constants, and one bit for every node. Smaller is better."""
-    fit = _prepare(formula, X, y, sample_weight)
+    fit = prepare(formula, X, y, sample_weight)
     structure = structure_cost(fit.formula.form)
     return description_length(fit.result.rss, fit.n, len(fit.free), fit.scaled_y, structure)
 
 
-def _prepare(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> _Fit:
+def prepare(formula: Formula, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> Fitted:
     weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-    return _Fit(formula, np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64), weight)
+    return Fitted(formula, np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64), weight)
 
 
-def _without_zeros(fit: _Fit) -> _Fit:
-    """Drop all constants at once that are zero within their error, if the formula is shorter for it.
-
-    One at a time is safer and comes next; long formulas with many zeros would take a refit for each of them.
-    """
-    zeros: dict[Symbol, Expr] = {
-        symbol: Integer(0) for symbol, (value, error) in fit.intervals().items() if abs(value) < error
-    }
-    if len(zeros) < 2 or fit.n < 2:
-        return fit
-    changed = fit.replaced(zeros)
-    if changed is None:
-        return fit
-    left = sum(isinstance(value, float) for value in changed[0].values.values())
-    saved = constants_cost(len(fit.free), fit.n) - constants_cost(left, fit.n)
-    shorter = saved + fit.length(fit.result) - fit.length(changed[1]) > 0
-    return _Fit(changed[0], fit.X, fit.y, fit.sample_weight) if shorter else fit
-
-
-def drop_constants(
-    formula: Formula,
-    X: ArrayLike,
-    y: ArrayLike,
-    sample_weight: ArrayLike | None = None,
-    *,
-    deadline: float = math.inf,
-) -> Formula:
-    """Set constants to 0, 1 or -1 where the data do not ask for more, one at a time, the others refitted.
-
-    A constant goes when n/2 log(rss) grows by less than it and the nodes that vanish with it cost
-    (`constants_cost`); of several the one that shortens the description most goes first. Only what
-    makes the formula shorter is tried: 0 for a term, 1 for a factor or an exponent.
-
-    Parameters
-    ----------
-    formula : its fitted constants are refitted first; exact ones stay.
-    X : (n, d). y : (n,). sample_weight : (n,), optional.
-    deadline : value of ``time.monotonic()`` after which nothing further is tried.
-
-    Examples
-    --------
-    >>> a, b, x = sympy.symbols("a b x", real=True)
-    >>> X = np.linspace(1, 2, 20)[:, None]
-    >>> print(drop_constants(Formula(a * x**2 + b, {a: 0.9, b: 0.1}, (x,)), X, X[:, 0] ** 2))
-    x**2
-    """
-    fit = _without_zeros(_prepare(formula, X, y, sample_weight))
-    while fit.free and fit.n > 1 and time.monotonic() < deadline:
-        now = fit.length(fit.result)
-        size = count_nodes(fit.formula.structure)
-        best: tuple[float, Formula] | None = None
-        for symbol, (value, error) in fit.intervals().items():
-            for exact in (0, 1, -1):
-                shorter = fit.formula.structure.xreplace({symbol: Integer(exact)})
-                lost = len(set(fit.free) - shorter.free_symbols)
-                saved = NODE_COST * (size - count_nodes(shorter))
-                saved += constants_cost(len(fit.free), fit.n) - constants_cost(len(fit.free) - lost, fit.n)
-                # The loss is about that of a straight formula; a bent one may do better, but not ten times.
-                if count_nodes(shorter) >= size or 0.1 * _loss(value - exact, error) > saved + 1.0:
-                    continue
-                changed = fit.replaced({symbol: Integer(exact)})
-                if time.monotonic() > deadline:
-                    break
-                if changed is None:
-                    continue
-                gain = now + saved - fit.length(changed[1])
-                if gain > 0 and (best is None or gain > best[0] + 1e-9):
-                    best = (gain, changed[0])
-        if best is None:
-            break
-        fit = _Fit(best[1], fit.X, fit.y, fit.sample_weight)
-    return with_fit(fit.formula, fit.formula.structure, fit.formula.values, fit.result)
-
-
-def _options(fit: _Fit) -> list[tuple[float, Symbol, Expr]]:
+def _options(fit: Fitted) -> list[tuple[float, Symbol, Expr]]:
     """(nats expected to be saved, constant, exact number), the most surprising first."""
     quantile = float(stdtrit(fit.result.dof, 0.5 + 0.5 * _CONFIDENCE))
     options: list[tuple[float, Symbol, Expr]] = []
@@ -244,13 +161,13 @@ def _options(fit: _Fit) -> list[tuple[float, Symbol, Expr]]:
         free_cost = fitted_cost(value, error)
         half_width = quantile * error + 1e-13 * abs(value)
         for exact, cost in candidates(value, half_width):
-            loss = _loss(float(exact) - value, error)
+            lost = loss(float(exact) - value, error)
             margin = _FANCY_MARGIN if cost > _FANCY_COST else 0.0
-            options.append((free_cost - cost - loss - margin, symbol, exact))
+            options.append((free_cost - cost - lost - margin, symbol, exact))
     return sorted(options, key=lambda option: -option[0])
 
 
-def _all_at_once(fit: _Fit) -> _Fit:
+def _all_at_once(fit: Fitted) -> Fitted:
     """Every constant that is clearly exact, where nearly all are: what many refits would find, by one.
 
     Only where each is a strong surprise, as on data without noise.
@@ -266,7 +183,7 @@ def _all_at_once(fit: _Fit) -> _Fit:
     changed = fit.replaced(best) if len(best) >= 2 else None
     if changed is None or saved + fit.length(fit.result) - fit.length(changed[1]) <= 0:
         return fit
-    return _Fit(changed[0], fit.X, fit.y, fit.sample_weight)
+    return Fitted(changed[0], fit.X, fit.y, fit.sample_weight)
 
 
 def snap(
@@ -299,7 +216,7 @@ def snap(
     >>> print(snap(Formula(sympy.sin(a * x), {a: 3.1}, (x,)), X, np.sin(np.pi * X[:, 0])))
     sin(pi*x)
     """
-    fit = _all_at_once(_prepare(formula, X, y, sample_weight))
+    fit = _all_at_once(prepare(formula, X, y, sample_weight))
     while fit.free and fit.result.dof > 0 and time.monotonic() < deadline:
         now = fit.length(fit.result)
         options = _options(fit)
@@ -311,11 +228,11 @@ def snap(
             if changed is None:
                 continue
             value, error = fit.intervals()[symbol]
-            saved = expected + _loss(float(exact) - value, error)
+            saved = expected + loss(float(exact) - value, error)
             if saved + now - fit.length(changed[1]) > 0:
                 accepted = changed[0]
                 break
         if accepted is None:
             break
-        fit = _Fit(accepted, fit.X, fit.y, fit.sample_weight)
+        fit = Fitted(accepted, fit.X, fit.y, fit.sample_weight)
     return with_fit(fit.formula, fit.formula.structure, fit.formula.values, fit.result)

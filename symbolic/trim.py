@@ -7,11 +7,10 @@ from collections.abc import Callable
 
 import torch
 
-from kanlib.gauss_newton import gauss_newton
 from kanlib.jacobian import plan, sensitivities, trace
 from kanlib.network import KAN
 
-from .shapes import ROUGHNESS, Sample, Trained, held_error
+from .shapes import Sample, Trained, fit_sample, held_error
 
 __all__ = ["cut_edges", "edge_effects", "in_units_of_y", "trim"]
 
@@ -69,15 +68,7 @@ def cut_edges(model: KAN, edges: list[tuple[float, int, int, int]], X: torch.Ten
 def _without(trained: Trained, edges: list[tuple[float, int, int, int]], sample: Sample) -> Trained:
     model = copy.deepcopy(trained.model)
     cut_edges(model, edges, sample.X)
-    gauss_newton(
-        model,
-        sample.X,
-        sample.t,
-        sample_weight=sample.weight,
-        roughness=ROUGHNESS,
-        max_steps=30,
-        tolerance=1e-3,
-    )
+    fit_sample(model, sample, max_steps=30)
     return Trained(trained.shape, model, trained.grid_size, held_error(model, sample))
 
 

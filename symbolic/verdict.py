@@ -18,11 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.stats import rankdata
+from sympy import Add
 
 from .formula import Formula
 from .snapping import fitted
+from .tape import evaluate
 
-__all__ = ["EXACT", "Judgement", "held_out_residuals", "judge", "neighbour_score"]
+__all__ = ["EXACT", "Judgement", "cancellation", "held_out_residuals", "judge", "neighbour_score"]
 
 Array = NDArray[np.float64]
 
@@ -32,6 +34,7 @@ EXACT = 1e-9
 _GAIN = 6.0  # nats by which a formula must beat the mean on held-out rows
 _GAIN_FEW = 10.0  # the same where rows are left out one by one: the structure has seen them all
 _WORSE = 3.0  # standard errors by which a network must beat a formula to refute it
+_CANCELS = 1e5  # times a sum, from which its terms only serve to cancel each other
 _MOST_COMPARED = 10_000  # rows whose neighbours are looked at
 _ALIKE = 4.0  # standard errors by which neighbouring residuals must agree
 
@@ -123,6 +126,54 @@ def judge(
             return Judgement(False, (f"its residuals are not noise: neighbouring rows agree (z = {alike:.1f})",))
         passed.append(f"its residuals look like noise (neighbours agree at z = {alike:.1f})")
     return Judgement(True, tuple(passed))
+
+
+def cancellation(formula: Formula, X: Array) -> str | None:
+    """Why the constants of a formula are absurd: terms a hundred thousand times their sum; None where they are not.
+
+    A function far from where it bends is another one in disguise: A - A*tanh(u) with an A of 1e8 is exp(-2*u), and
+    says nothing of tanh. Such a limit needs terms that cancel. Polynomial terms may: a column far from zero (a year, a
+    wavelength) makes them large, and nothing is in disguise; together they count as one term.
+
+    Parameters
+    ----------
+    formula : of the columns of X.
+    X : (n, d).
+
+    Examples
+    --------
+    >>> import sympy
+    >>> a, b, x = sympy.symbols("a b x", real=True)
+    >>> X = np.linspace(0, 1, 20)[:, None]
+    >>> cancellation(Formula(a - b * sympy.tanh(x + 9), {a: 2e8, b: 2e8}, (x,)), X)
+    'its constants cancel: a term of 2e+08 stands in a sum of 2.66'
+    >>> cancellation(Formula(a - b * sympy.tanh(x), {a: 2e8, b: 2e8}, (x,)), X) is None
+    True
+    """
+    numbers = {symbol: value for symbol, value in formula.values.items() if isinstance(value, float)}
+    rows = X if len(X) <= _MOST_COMPARED else X[:: -(-len(X) // _MOST_COMPARED)]
+    for total in sorted(formula.form.atoms(Add), key=lambda each: -len(each.args)):
+        bent = [term for term in total.args if not term.is_polynomial(*formula.symbols)]
+        if not any(term.free_symbols & numbers.keys() for term in bent):
+            continue
+        straight = Add(*[term for term in total.args if term not in bent])
+        terms = [evaluate(term.xreplace(numbers), formula.symbols, rows) for term in (*bent, straight)]
+        seen = np.all(np.isfinite(terms), axis=0)
+        if not seen.any():
+            continue
+        parts = np.array([term[seen] for term in terms])
+        scale = max(map(_rms, parts))
+        for shift in (0.0, 1.0):  # the terms themselves, and what varies in them
+            centred = parts - shift * parts.mean(axis=1, keepdims=True)
+            largest, left = max(map(_rms, centred)), _rms(centred.sum(axis=0))
+            if largest > _CANCELS * left and largest > 1e-9 * scale:  # variation by rounding is none
+                return f"its constants cancel: a term of {largest:.3g} stands in a sum of {left:.3g}"
+    return None
+
+
+def _rms(values: Array) -> float:
+    size = float(np.abs(values).max())
+    return size * math.sqrt(float(np.mean((values / size) ** 2))) if size > 0 else 0.0
 
 
 def _gain(residuals: Array, reference: Array, spread: float) -> float:

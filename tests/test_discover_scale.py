@@ -261,3 +261,13 @@ def test_a_found_law_says_where_it_ends() -> None:
 
 def test_parts_are_plain_records() -> None:
     assert Part() == Part() and Part().complete
+
+
+def test_a_dask_cluster_gives_the_law_of_the_serial_search() -> None:
+    from distributed import Client
+
+    X, y = _law()
+    serial = discover(X, y, primitives=PRIMITIVES)
+    options: dict[str, Any] = {"processes": False, "n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
+    with Client(**options) as client:
+        _same(serial, discover(X, y, primitives=PRIMITIVES, executor=client.get_executor()))

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kanlib.symbolic.description import candidates, constants_cost, description_length, exact_cost, fitted_cost
+from kanlib.symbolic.dropping import drop_constants
 from kanlib.symbolic.formula import Formula
-from kanlib.symbolic.snapping import drop_constants, fitted, formula_length, snap
+from kanlib.symbolic.snapping import fitted, formula_length, snap
 
 a, b, c, d, e, x, y = sympy.symbols("a b c d e x y", real=True)
 
