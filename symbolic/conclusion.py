@@ -105,7 +105,8 @@ def _stability(search: Search, formula: Formula, rivals: Sequence[FrontPoint]) -
         return None  # resamples are compared with errors of equal size, or proportional to y
     seconds = max(min(search.left(), _RESAMPLING), _LEAST)
     others = [point.formula for point in rivals]
-    return compare(formula, others, problem.X, problem.y, seed=search.seed, time_limit=seconds)
+    with np.errstate(over="ignore"):  # constants of a form that is no law may be of any size
+        return compare(formula, others, problem.X, problem.y, seed=search.seed, time_limit=seconds)
 
 
 def _ends(valid: Validity | None) -> list[str]:

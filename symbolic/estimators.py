@@ -124,7 +124,8 @@ class FormulaRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.formula_ = self.discovery_.formula
         self.front_ = self.discovery_.front
         self.network_ = self.discovery_.network
-        self.mean_ = float(np.average(np.asarray(y, dtype=np.float64), weights=sample_weight))
+        weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        self.mean_ = float(np.average(np.asarray(y, dtype=np.float64), weights=weight))
         if self.formula_ is not None:
             self.predicts_with_ = "formula"
         else:

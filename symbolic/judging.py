@@ -107,14 +107,14 @@ class Judging:
             few_rows = f"{self.distinct} different rows are too few for its {free} fitted constants"
             reason = f"{few_rows}: nearly anything would meet them"
             judgement = Judgement(False, (reason,))
+        if judgement.accepted:
+            judgement = self._as_known(formula, everywhere, judgement)
         if judgement.accepted and rmse > EXACT * problem.spread:
             other, degree = polynomial_length(problem.X, problem.y, formula.used, noise, one_by_one=few)
             # A law may be a polynomial; nodes are counted a little differently there.
             if length > other + _SLACK:
                 reason = f"it is no shorter than a polynomial of degree {degree} that describes the data as well"
                 judgement = Judgement(False, (reason,))
-        if judgement.accepted:
-            judgement = self._as_known(formula, everywhere, judgement)
         point = FrontPoint(formula.complexity, rmse, formula, template, judgement.accepted, length)
         self.entries.append(Entry(point, judgement, candidate, noise, residuals))
 

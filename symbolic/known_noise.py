@@ -175,8 +175,8 @@ def weighted_rows(sample_weight: ArrayLike, n: int) -> RowNoise:
     if weight.shape != (n,) or not np.all(np.isfinite(weight)) or np.any(weight < 0) or np.sum(weight > 0) < 5:
         zero = int(np.sum(weight == 0))
         raise InputError(
-            f"sample_weight has shape {weight.shape} and {zero} weights that are zero; expected {n} finite numbers that "
-            "are not negative, at least five of them positive: one a row, 1/variance of its error up to a factor."
+            f"sample_weight has shape {weight.shape} and {zero} weights that are zero; expected {n} finite numbers "
+            "that are not negative, at least five of them positive: one a row, 1/variance of its error up to a factor."
         )
     with np.errstate(divide="ignore"):
         return RowNoise("errors by row weight", 0.0, 1.0 / np.sqrt(weight), False)

@@ -19,12 +19,15 @@ from kanlib.network import KAN
 from kanlib.progress import progress_bar
 
 from .checkpoint import Checkpoint, fingerprint
+from .constants import refit
+from .description import structure_cost
 from .discovery import Progress
 from .formula import Formula
 from .joint import Candidate
 from .judging import Judging
+from .multi_start import spread_rows
 from .names import safe_symbols
-from .noise import NoiseModel
+from .noise import EQUAL, NoiseModel
 from .printing import print_text
 from .priors import Prior
 from .problem import Problem, split
@@ -46,7 +49,8 @@ _COMPARABLE = 1.25  # shapes within this factor of the best held-out error are l
 _POOR = 0.1  # error relative to y above which a shape is not worth a look
 _SAYS_SOMETHING = 0.7  # error relative to y below which the best network is a curve and no mean
 _FINISHED = 4  # candidates of a shape that are finished and judged at the most
-_LOOKED_THROUGH = 24  # candidates that are held against what is known
+_LOOKED_THROUGH = 24  # candidates that are compared and held against what is known
+_ROWS, _EVALUATIONS = 600, 60  # of a refit that orders them
 _FINISH_SECONDS = 5.0  # for one of them
 _BEHIND = 8.0  # nats by which a candidate may be behind the first and still become the shortest
 _COORDINATES = 0.4  # share of the time that finding coordinates may take
@@ -131,6 +135,9 @@ class Search:
             # What does not fit exactly is held against the stand-ins too, which the coordinates leave.
             if starts and not self.judging.entries:
                 self.finish_some(starts, given)
+            if self.judging.entries and not self.judging.accepted():
+                first = min(self.judging.entries, key=lambda entry: entry.length)
+                self.notes.append(f"y = {given}, the form that was given, was refused: {first.judgement.reasons[-1]}")
             views = [] if self.judging.accepted() else views
             self.runner.start([task for view in views for task in self.tasks(view).values()])
             for view in views:
@@ -276,9 +283,8 @@ class Search:
 
     def finish_some(self, found: list[Candidate], template: str) -> None:
         """Finish and judge the shortest candidates."""
-        found = self.agreeing(found)
-        for rank, candidate in enumerate(found):
-            if self.judging.accepted() and candidate.length > found[0].length + _BEHIND:
+        for rank, (behind, candidate) in enumerate(self.chosen(found)):
+            if self.judging.accepted() and behind > _BEHIND:
                 break
             raw = self.raw(candidate)
             # Without time, what there is is better than nothing.
@@ -298,20 +304,54 @@ class Search:
             if self.judging.exact() or self.left() <= 0:
                 break
 
-    def agreeing(self, found: list[Candidate]) -> list[Candidate]:
-        """The shortest candidates, those first that agree with what is known; without the ones that never can."""
-        first: list[Candidate] = []
-        last: list[Candidate] = []
-        for candidate in found[: _LOOKED_THROUGH if self.known.demands else _FINISHED]:
+    def chosen(self, found: list[Candidate]) -> list[tuple[float, Candidate]]:
+        """Candidates to finish, with the nats each is behind the first; those first that agree with what is known."""
+        last = []
+        first: list[tuple[float, Candidate]] = []
+        for behind, candidate in self.ranked(found):
             if len(first) == _FINISHED or (self.left() <= 0 and first):
                 break
             if self.known.hopeless(candidate, self.problem.X):
                 self.contradicting.add(candidate.structure)
             elif self.known.demands and self.known.refuses(self.raw(candidate), self.problem.X) is not None:
-                last.append(candidate)
+                last.append((behind, candidate))
             else:
-                first.append(candidate)
+                first.append((behind, candidate))
         return (first + last)[:_FINISHED]
+
+    def ranked(self, found: list[Candidate]) -> list[tuple[float, Candidate]]:
+        """The shortest candidates with the nats each is behind the shortest, under the noise that suits it best.
+
+        Candidates come with lengths for errors of equal size, under which another form may be the shortest.
+        """
+        models, found = self.judging.noise_models, found[:_LOOKED_THROUGH]
+        columns = []
+        for noise in models:
+            if noise is EQUAL or self.left() <= 0:
+                lengths = [candidate.length for candidate in found]
+            else:
+                lengths = [self.length(candidate, noise) for candidate in found]
+            shortest = min(lengths, default=math.inf)
+            columns.append([length - shortest if math.isfinite(length) else math.inf for length in lengths])
+        behind = [min(each) for each in zip(*columns)]
+        return sorted(zip(behind, found), key=lambda pair: pair[0])
+
+    def length(self, candidate: Candidate, noise: NoiseModel) -> float:
+        """Description length of a candidate that is refitted with these errors; infinite where that fails."""
+        rows = np.flatnonzero(np.ones(len(self.problem.y)) if self.held is None else ~self.held)
+        rows = rows[spread_rows(len(rows), _ROWS)]
+        X, y, noise = self.problem.X[rows], self.problem.y[rows], noise.on(rows)
+        constants = tuple(candidate.values)
+        values = list(candidate.values.values())
+        weight = noise.weight(y)
+        form = candidate.structure
+        try:
+            fit = refit(form, constants, self.symbols, X, y, values, weight, max_evaluations=_EVALUATIONS)
+        except FormulaError:
+            return math.inf
+        if not math.isfinite(fit.rss) or not np.all(np.isfinite(fit.residual)):
+            return math.inf
+        return noise.length(fit.residual, y, fit.rank, structure_cost(form))
 
     def raw(self, candidate: Candidate) -> Formula:
         """A candidate as it is."""

@@ -160,7 +160,7 @@ def _hide_floats(expr: Expr) -> tuple[Expr, dict[Symbol, Expr]]:
 
 def _rules(expr: Expr) -> list[Callable[[Expr], Expr]]:
     """Rules worth trying on this expression, the cheap ones first."""
-    rules: list[Callable[[Expr], Expr]] = [lambda e: e, rational_form, sympy.powsimp, _merge_exponentials]
+    rules: list[Callable[[Expr], Expr]] = [lambda e: e, _plain_roots, rational_form, sympy.powsimp, _merge_exponentials]
     if expr.has(sympy.log):
         rules += [sympy.logcombine, lambda e: sympy.powsimp(sympy.expand_log(e))]
     if count_nodes(expr) > _LARGE:
@@ -171,6 +171,21 @@ def _rules(expr: Expr) -> list[Callable[[Expr], Expr]]:
     if expr.has(sympy.sin, sympy.cos, sympy.tan, sympy.sinh, sympy.cosh, sympy.tanh):
         rules += [lambda e: sympy.trigsimp(sympy.expand(e)), sympy.trigsimp, lambda e: sympy.expand_trig(e)]
     return rules
+
+
+def _plain_roots(expr: Expr) -> Expr:
+    """Roots of a reciprocal as reciprocals of a root: both are real where u > 0, and nowhere else.
+
+    Examples
+    --------
+    >>> u = Symbol("u", real=True)
+    >>> _plain_roots(sympy.sqrt(1 / (1 - u**2)))
+    1/sqrt(1 - u**2)
+    """
+    return expr.replace(
+        lambda e: isinstance(e, Pow) and isinstance(e.base, Pow) and e.base.exp == -1 and e.exp.is_Rational,
+        lambda e: Pow(e.base.base, -e.exp),
+    )
 
 
 def _merge_exponentials(expr: Expr) -> Expr:
