@@ -80,6 +80,7 @@ def discover(arguments: argparse.Namespace) -> int:
             progress=not arguments.quiet,
             executor=executor,
             checkpoint=arguments.checkpoint,
+            **known(arguments),
         )
     if arguments.json:
         text = json.dumps(record(found), indent=2, ensure_ascii=to_stdout, allow_nan=False) + "\n"
@@ -94,6 +95,20 @@ def discover(arguments: argparse.Namespace) -> int:
         lines.append(f"report: {write_report(found, Path(arguments.report), X, y)}")
     print("\n\n".join(lines), file=sys.stderr if to_stdout else sys.stdout)
     return 0
+
+
+def known(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the user knows of the law, as options of the search."""
+    units = dict(arguments.unit)
+    output_unit = units.pop(arguments.target, None)
+    return {
+        "forbidden": arguments.forbid,
+        "required": arguments.require,
+        "start": arguments.start,
+        "noise": arguments.noise,
+        "units": units or None,
+        "output_unit": output_unit,
+    }
 
 
 def record(found: Discovery) -> dict[str, Any]:
@@ -229,6 +244,13 @@ def _condition(text: str) -> tuple[str, str]:
 _condition.__name__ = "COLUMN=TEXT"
 
 
+def _unit(text: str) -> tuple[str, str]:
+    return _condition(text)
+
+
+_unit.__name__ = "COLUMN=UNIT"
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="kanlib", description="Kolmogorov-Arnold networks that end in a formula.")
     parser.add_argument("--version", action="version", version=f"kanlib {__version__}")
@@ -280,6 +302,21 @@ def _parser() -> argparse.ArgumentParser:
         "--checkpoint",
         metavar="FILE",
         help="keep what is found in this JSON file; the same command takes the search up again",
+    )
+    law = command.add_argument_group("what is known of the law")
+    law.add_argument(
+        "--forbid", type=_names, default=[], metavar="F,G,...", help="functions it does not hold, such as sin,log"
+    )
+    law.add_argument("--require", type=_names, default=[], metavar="F,G,...", help="functions it holds")
+    law.add_argument("--start", metavar="FORMULA", help='its form, such as "a*exp(-b*t)"; what is no column is fitted')
+    law.add_argument("--noise", type=_seconds, metavar="SD", help="standard deviation of the target's error")
+    law.add_argument(
+        "--unit",
+        type=_unit,
+        action="append",
+        default=[],
+        metavar="COLUMN=UNIT",
+        help="the unit of a column or of the target; give all of them",
     )
     command.add_argument("--quiet", action="store_true", help="no progress bar")
     command.set_defaults(run=discover)

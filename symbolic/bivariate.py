@@ -111,6 +111,8 @@ def _choices(x: Array, factors: Array, fit: Separated, primitives: Sequence[str]
         for picked in itertools.combinations(found, size):
             chosen = _plain_powers(picked)
             span = np.column_stack([np.ones(len(rows)), *[member.curve(x[rows]) for member in chosen]])
+            if not np.all(np.isfinite(span)):
+                continue
             q, _ = np.linalg.qr(span / np.linalg.norm(span, axis=0))
             left_out = float(np.linalg.norm(curves - q @ (q.T @ curves)))
             if math.isfinite(left_out):

@@ -231,10 +231,10 @@ def _rivals(problem: Problem, best: Entry, accepted: list[Entry]) -> list[str]:
 
 def _why_none(search: Search) -> tuple[str, tuple[str, ...]]:
     if not search.judging.entries:
-        if search.contradicting:
+        if search.finishing.contradicting:
             message = "every form that was found contradicts what is known of the law"
             return message, (
-                f"{len(search.contradicting)} forms were left aside; allow more functions or other shapes",
+                f"{len(search.finishing.contradicting)} forms were left aside; allow more functions or other shapes",
             )
         if search.expired():
             return "time was up before a formula was tried", ("raise time_limit",)

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 __all__ = ["within"]
@@ -51,6 +52,10 @@ class _Worker(threading.Thread):
 
     def interrupt(self) -> None:
         """Raise in the thread; again after a while, as an interruption inside a destructor is lost."""
+        with _quiet_destructors():
+            self._interrupt()
+
+    def _interrupt(self) -> None:
         for _ in range(5):
             if not self.is_alive() or not self.guard.acquire(timeout=0.02):
                 return
@@ -62,6 +67,22 @@ class _Worker(threading.Thread):
             finally:
                 self.guard.release()
             self.join(0.1)
+
+
+@contextlib.contextmanager
+def _quiet_destructors() -> Iterator[None]:
+    """An interruption that hits a destructor is reported by Python, and means nothing: others still are."""
+    report = sys.unraisablehook
+
+    def hook(unraisable: Any) -> None:
+        if unraisable.exc_type is not _TimeIsOver:
+            report(unraisable)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = report
 
 
 def within(seconds: float, function: Callable[..., T], *arguments: Any) -> T | None:

@@ -182,7 +182,8 @@ def _best_change(
         key = (change.coordinates.expressions, change.coordinates.factor)
         if key in seen or change.defect > limit:
             continue
-        if len(seen) >= (_TESTS if best else most) or expired():
+        # Where the stand-in says little, a small gain is no sign: a clear one is looked for among all.
+        if len(seen) >= (_TESTS if best and not rough else most) or expired():
             break
         seen.add(key)
         dropped = change.kind == "drop"

@@ -12,28 +12,21 @@ from dataclasses import replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sympy import Expr
 
-from kanlib.errors import FormulaError
 from kanlib.network import KAN
 from kanlib.progress import progress_bar
 
 from .checkpoint import Checkpoint, fingerprint
-from .constants import refit
-from .description import structure_cost
 from .discovery import Progress
-from .formula import Formula
+from .finishing import Finishing
 from .joint import Candidate
 from .judging import Judging
-from .multi_start import spread_rows
 from .names import safe_symbols
-from .noise import EQUAL, NoiseModel
 from .printing import print_text
 from .priors import Prior
 from .problem import Problem, split
 from .runner import Runner
 from .shapes import Shape, Trained, bears, ladder
-from .symbolify import finish
 from .tasks import CLOSED, MOST_EDGES, Task
 from .trim import in_units_of_y
 from .verdict import EXACT
@@ -48,11 +41,6 @@ _CLEAR = 1e-3  # held-out error relative to y at which a shape is looked at befo
 _COMPARABLE = 1.25  # shapes within this factor of the best held-out error are looked at
 _POOR = 0.1  # error relative to y above which a shape is not worth a look
 _SAYS_SOMETHING = 0.7  # error relative to y below which the best network is a curve and no mean
-_FINISHED = 4  # candidates of a shape that are finished and judged at the most
-_LOOKED_THROUGH = 24  # candidates that are compared and held against what is known
-_ROWS, _EVALUATIONS = 600, 60  # of a refit that orders them
-_FINISH_SECONDS = 5.0  # for one of them
-_BEHIND = 8.0  # nats by which a candidate may be behind the first and still become the shortest
 _COORDINATES = 0.4  # share of the time that finding coordinates may take
 _CLOSED = 0.5  # share of what is left that the closed forms of one view may take
 _RESERVE, _MOST_RESERVE = 0.1, 2.0  # share of the time, and seconds, that are kept to finish what was found
@@ -90,12 +78,12 @@ class Search:
         self.rows = slice(None) if self.held is None else ~self.held  # that formulas are fitted to
         self.known_fit = known.on(self.rows)
         self.judging = Judging(problem, self.held, seed, known)
-        self.contradicting: set[Expr] = set()
         self.looked_at: set[str] = set()
         self.stage, self.stopped = "coordinates", False
         self.checkpoint = Checkpoint(
             checkpoint, fingerprint(problem, seed, (*known.primitives, known.fingerprint)), self.symbols
         )
+        self.finishing = Finishing(known, self.judging, self.checkpoint, self.symbols, self.left, self.tell)
         self.runner = Runner(executor, self.checkpoint, self.left, self.expired, self.tell)
         self.bar = progress_bar(
             desc="discover", disable=not progress, leave=False, bar_format="{desc} [{elapsed}]{postfix}"
@@ -130,11 +118,11 @@ class Search:
             starts = self.starts()
             given = print_text(starts[0].structure, 4) if starts else ""
             if starts and starts[0].rmse <= EXACT * self.problem.spread:
-                self.finish_some(starts, given)
+                self.finishing.some(starts, given)
             views = [] if self.judging.accepted() else self.views()
             # What does not fit exactly is held against the stand-ins too, which the coordinates leave.
             if starts and not self.judging.entries:
-                self.finish_some(starts, given)
+                self.finishing.some(starts, given)
             if self.judging.entries and not self.judging.accepted():
                 first = min(self.judging.entries, key=lambda entry: entry.length)
                 self.notes.append(f"y = {given}, the form that was given, was refused: {first.judgement.reasons[-1]}")
@@ -153,8 +141,10 @@ class Search:
             if self.runner.restored:
                 restored, run = self.runner.restored, self.runner.run
                 self.notes.append(f"from the checkpoint: {restored} tasks, {run} were worked on")
-            if self.contradicting:
-                self.notes.append(f"forms left aside because they contradict what is known: {len(self.contradicting)}")
+            if self.finishing.contradicting:
+                self.notes.append(
+                    f"forms left aside because they contradict what is known: {len(self.finishing.contradicting)}"
+                )
 
     def starts(self) -> list[Candidate]:
         """The form that was given, with its constants fitted."""
@@ -210,7 +200,7 @@ class Search:
             whole = True
             while (part := self.runner.next(tasks[CLOSED])) is not None:
                 whole = part.complete
-                self.finish_some(list(part.candidates), view.name)
+                self.finishing.some(list(part.candidates), view.name)
                 if self.judging.exact():
                     return
             if not whole or self.expired():
@@ -279,107 +269,7 @@ class Search:
         part = self.runner.next(task)
         view = task.view
         template = trained.shape.template if view.coordinates.plain else f"{trained.shape.template}, {view.name}"
-        self.finish_some([] if part is None else list(part.candidates), template)
-
-    def finish_some(self, found: list[Candidate], template: str) -> None:
-        """Finish and judge the shortest candidates."""
-        for rank, (behind, candidate) in enumerate(self.chosen(found)):
-            if self.judging.accepted() and behind > _BEHIND:
-                break
-            raw = self.raw(candidate)
-            # Without time, what there is is better than nothing.
-            if self.judging.hopeless(raw) or (self.left() <= 0 and not self.judging.entries):
-                if rank == 0:
-                    self.judging.record(raw, template, candidate, self.judging.noise_models[0])
-                    self.tell()
-                continue
-            for noise in self.judging.noise_models:
-                formula = self.finished(candidate, noise) if self.left() > 0 else None
-                if formula is None:
-                    continue
-                self.judging.record(formula, template, candidate, noise)
-                self.tell()
-                if self.judging.exact():
-                    break
-            if self.judging.exact() or self.left() <= 0:
-                break
-
-    def chosen(self, found: list[Candidate]) -> list[tuple[float, Candidate]]:
-        """Candidates to finish, with the nats each is behind the first; those first that agree with what is known."""
-        last = []
-        first: list[tuple[float, Candidate]] = []
-        for behind, candidate in self.ranked(found):
-            if len(first) == _FINISHED or (self.left() <= 0 and first):
-                break
-            if self.known.hopeless(candidate, self.problem.X):
-                self.contradicting.add(candidate.structure)
-            elif self.known.demands and self.known.refuses(self.raw(candidate), self.problem.X) is not None:
-                last.append((behind, candidate))
-            else:
-                first.append((behind, candidate))
-        return (first + last)[:_FINISHED]
-
-    def ranked(self, found: list[Candidate]) -> list[tuple[float, Candidate]]:
-        """The shortest candidates with the nats each is behind the shortest, under the noise that suits it best.
-
-        Candidates come with lengths for errors of equal size, under which another form may be the shortest.
-        """
-        models, found = self.judging.noise_models, found[:_LOOKED_THROUGH]
-        columns = []
-        for noise in models:
-            if noise is EQUAL or self.left() <= 0:
-                lengths = [candidate.length for candidate in found]
-            else:
-                lengths = [self.length(candidate, noise) for candidate in found]
-            shortest = min(lengths, default=math.inf)
-            columns.append([length - shortest if math.isfinite(length) else math.inf for length in lengths])
-        behind = [min(each) for each in zip(*columns)]
-        return sorted(zip(behind, found), key=lambda pair: pair[0])
-
-    def length(self, candidate: Candidate, noise: NoiseModel) -> float:
-        """Description length of a candidate that is refitted with these errors; infinite where that fails."""
-        rows = np.flatnonzero(np.ones(len(self.problem.y)) if self.held is None else ~self.held)
-        rows = rows[spread_rows(len(rows), _ROWS)]
-        X, y, noise = self.problem.X[rows], self.problem.y[rows], noise.on(rows)
-        constants = tuple(candidate.values)
-        values = list(candidate.values.values())
-        weight = noise.weight(y)
-        form = candidate.structure
-        try:
-            fit = refit(form, constants, self.symbols, X, y, values, weight, max_evaluations=_EVALUATIONS)
-        except FormulaError:
-            return math.inf
-        if not math.isfinite(fit.rss) or not np.all(np.isfinite(fit.residual)):
-            return math.inf
-        return noise.length(fit.residual, y, fit.rank, structure_cost(form))
-
-    def raw(self, candidate: Candidate) -> Formula:
-        """A candidate as it is."""
-        names, target = self.problem.names, self.problem.target_name
-        return Formula(candidate.structure, candidate.values, self.symbols, names=names, target=target)
-
-    def finished(self, candidate: Candidate, noise: NoiseModel) -> Formula | None:
-        """A candidate in its shortest form; None where it left the real numbers on the way."""
-        problem, noise = self.problem, noise.on(self.rows)
-        X, y = problem.X[self.rows], problem.y[self.rows]
-        key = f"{print_text(candidate.structure)} | {noise.name}" if self.checkpoint else ""
-        if key in self.checkpoint.finished:
-            known = self.checkpoint.finished[key]
-            if known is None:
-                return None
-            return replace(known, names=problem.names, target=problem.target_name)
-        seconds = min(_FINISH_SECONDS, self.left())
-        began = time.monotonic()
-        formula: Formula | None
-        try:
-            formula = finish(
-                candidate, X, y, self.symbols, problem.names, problem.target_name, noise, time_limit=seconds
-            )
-        except FormulaError:
-            formula = None
-        if self.checkpoint and (seconds == _FINISH_SECONDS or time.monotonic() - began < 0.9 * seconds):
-            self.checkpoint.keep_finished(key, formula)
-        return formula
+        self.finishing.some([] if part is None else list(part.candidates), template)
 
     def best_network(self) -> tuple[View, Trained] | None:
         """The network of plain columns that predicts held-out rows best."""

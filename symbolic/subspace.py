@@ -188,8 +188,9 @@ def _refined(residual, start: Array, moves: tuple[bool, bool, bool], ray: bool) 
 
 def _alike(one: Member, other: Member, x: Array) -> bool:
     a, b = one.curve(x), other.curve(x)
-    a, b = a - a.mean(), b - b.mean()
-    cosine = abs(float(a @ b)) / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-300)
+    with np.errstate(all="ignore"):  # a curve that is not finite is like no other
+        a, b = a - a.mean(), b - b.mean()
+        cosine = abs(float(a @ b)) / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-300)
     return cosine > 1 - _SAME**2
 
 

@@ -28,6 +28,7 @@ __all__ = ["proposals"]
 Array = NDArray[np.float64]
 
 _LARGEST_POWER = 5
+_FEW = 4
 _HOPELESS = 0.7  # defect beyond which a change is not even proposed, unless the coordinates are few
 _TRIM = 0.9  # of the rows count: the others are those where the stand-in is worst
 
@@ -84,9 +85,9 @@ def _factors(coordinates: Coordinates, fields: _Fields) -> list[Change]:
     for i in range(coordinates.k):
         flow = fields.flow[:, i]
         exponent = float(flow @ f) / size
-        for p in _rationals(exponent):
+        for p in _with(_rationals(exponent), (1, -1, 2, -2), coordinates.k):
             defect = fields.defect([flow, -float(p) * f])
-            if defect > _HOPELESS:
+            if defect > _HOPELESS and coordinates.k > _FEW:
                 continue
             changed = powered(coordinates, [Fraction(0)] * coordinates.k, i, p)
             if changed is not None:
@@ -111,11 +112,11 @@ def _products(coordinates: Coordinates, fields: _Fields, i: int, j: int) -> list
         return []
     ratio = float(other @ one) / size
     found = []
-    for q in _rationals(ratio):
+    for q in _with(_rationals(ratio), (1, -1), coordinates.k):
         if q == 0 or abs(q) < 1 or (abs(q) == 1 and q > 0 and i > j):
             continue
         defect = fields.defect([other, -float(q) * one])
-        if defect > _HOPELESS and coordinates.k > 3:
+        if defect > _HOPELESS and coordinates.k > _FEW:
             continue
         exponents = [q if m == i else Fraction(0) for m in range(coordinates.k)]
         changed = powered(coordinates, exponents, j)
@@ -156,9 +157,10 @@ def _sum(coordinates: Coordinates, fields: _Fields, i: int, j: int, p: Fraction,
     if c == 0 or not np.isfinite(c) or outside:
         return []
     found = []
-    for number, value in ((Float(c), c), *((Rational(e), float(e)) for e in _near(c))):
+    simple = _with(_near(c), (1, -1), coordinates.k if p == q == 1 else _FEW + 1)
+    for number, value in ((Float(c), c), *((Rational(e), float(e)) for e in simple)):
         defect = fields.defect([other, -value * one])
-        if defect > _HOPELESS and coordinates.k > 3:
+        if defect > _HOPELESS and coordinates.k > _FEW:
             continue
         with np.errstate(all="ignore"):
             values = full_i ** float(p) + value * full_j ** float(q)
@@ -276,6 +278,11 @@ def _rationals(value: float) -> list[Fraction]:
         return []
     options = {Fraction(round(value)), Fraction(round(2 * value), 2), Fraction(round(3 * value), 3)}
     return [p for p in options if p != 0 and abs(float(p) - value) < 0.3 * max(1.0, abs(value))]
+
+
+def _with(estimated: list[Fraction], always: tuple[int, ...], k: int) -> list[Fraction]:
+    """The estimated numbers and, of few coordinates, the commonest: a gradient may be too rough to suggest them."""
+    return list(dict.fromkeys([*estimated, *(map(Fraction, always) if k <= _FEW else ())]))
 
 
 def _near(value: float) -> list[Fraction]:

@@ -209,6 +209,8 @@ BAD = {
     "seed below zero": ([PLANETS, "--target", "T_years", "--seed", "-3"], "invalid whole number from 0"),
     "huge seed": ([PLANETS, "--target", "T_years", "--seed", str(2**70)], "invalid whole number from 0"),
     "where": ([PLANETS, "--target", "T_years", "--where", "state"], "invalid COLUMN=TEXT"),
+    "unit": ([PLANETS, "--target", "T_years", "--unit", "a_au"], "invalid COLUMN=UNIT"),
+    "noise": ([PLANETS, "--target", "T_years", "--noise", "0"], "invalid positive number"),
     "jobs": ([PLANETS, "--target", "T_years", "--jobs", "0"], "invalid whole number from 1 to 256"),
     "checkpoint": ([PLANETS, "--target", "T_years", "--checkpoint", "/no/such/folder/x.json"], "no folder"),
     "json": ([PLANETS, "--target", "T_years", "--json", "/no/such/folder/x.json"], "no folder"),
@@ -268,6 +270,19 @@ def test_jobs_and_checkpoint_reach_the_search(search: Found, tmp_path: Path) -> 
     assert main([*table, "--jobs", "2", "--checkpoint", str(tmp_path / "s.json")]) == 0
     assert search.arguments["executor"]._max_workers == 2
     assert search.arguments["checkpoint"] == str(tmp_path / "s.json")
+
+
+def test_what_is_known_of_the_law_reaches_the_search(search: Found) -> None:
+    table = ["discover", PLANETS, "--target", "T_years"]
+    assert main(table) == 0
+    asked = search.arguments
+    assert not asked["forbidden"] and not asked["required"]
+    assert all(asked[name] is None for name in ("start", "noise", "units", "output_unit"))
+    known = ["--forbid", "sin, log", "--require", "power", "--start", "k*a_au**p", "--noise", "0.1"]
+    assert main([*table, *known, "--unit", "a_au=au", "--unit", "T_years=year"]) == 0
+    assert asked["forbidden"] == ["sin", "log"] and asked["required"] == ["power"]
+    assert asked["start"] == "k*a_au**p" and asked["noise"] == 0.1
+    assert asked["units"] == {"a_au": "au"} and asked["output_unit"] == "year"
 
 
 @pytest.mark.parametrize("options", [["--version"], ["--help"], ["discover", "--help"]])

@@ -160,7 +160,7 @@ def test_a_search_that_was_cut_goes_on_where_it_was(tmp_path: Path, monkeypatch:
     X, y = _law()
     whole = discover(X, y, primitives=PRIMITIVES)
     path = tmp_path / "search.json"
-    cut = discover(X, y, primitives=PRIMITIVES, checkpoint=path, callback=lambda p: p.done >= 2)
+    cut = discover(X, y, primitives=PRIMITIVES, checkpoint=path, callback=lambda p: p.done >= 1)
     assert any("ended by its callback" in note for note in cut.notes) and path.exists()
     worked: list[str] = []
     original = tasks.stages
@@ -186,7 +186,7 @@ def test_an_interrupt_leaves_a_checkpoint_that_can_be_read(tmp_path: Path) -> No
     path = tmp_path / "search.json"
 
     def interrupt(progress: Progress) -> None:
-        if progress.done >= 2:
+        if progress.done >= 1:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
