@@ -192,7 +192,7 @@ def _resampled(search: Search, formula: Formula, noise: NoiseModel) -> tuple[For
     seconds, weight = 2 * _RESAMPLING, noise.weight(y)
     found = within(seconds, lambda: bootstrap_constants(formula, X, y, weight, n=_REFITS, expired=expired))
     if found is None or len(found.values) < _FEWEST_REFITS:
-        return formula, [f"{alike}: their standard errors, from a straight-line approximation, are too small or large"]
+        return formula, [f"{alike}: their standard errors, of a straight-line approximation, cannot be trusted"]
     covariance = np.atleast_2d(np.cov(found.values, rowvar=False))
     return replace(formula, covariance=covariance), [f"{alike}: their standard errors are those of refits on resamples"]
 
