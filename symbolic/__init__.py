@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 # Imported at once, not on first use: discover, stability, symbolify and validity share their names with their files,
 # and importing a file later would put the module where users expect the function.
 from .bootstrap import bootstrap_constants
-from .compiler import compile_formula
+from .compiler.compiling import compile_formula
 from .discover import discover
 from .discovery import Discovery, FrontPoint, Progress
 from .formula import Constant, Formula
-from .known_noise import given_noise
 from .parsing import parse_formula
 from .physical import match_physical
-from .priors import Prior, prior
+from .priors.noise import given_noise
+from .priors.prior import Prior, prior
 from .stability import Stability, stability
 from .symbolify import symbolify
 from .units import Units, dimensionless_groups
 from .units import check as check_units
-from .validity import validity
+from .validity.checking import validity
 
 if TYPE_CHECKING:
     from .estimators import FormulaRegressor

@@ -26,12 +26,12 @@ from kanlib.errors import FormulaError, InputError
 from kanlib.files import check_writable, write_atomically
 from kanlib.network import KAN
 
-from .coordinates import Coordinates
 from .formula import Formula
 from .joint import Candidate
 from .parsing import parse_formula
 from .printing import print_text
 from .problem import Problem
+from .reduction.coordinates import Coordinates
 from .tasks import Part
 from .views import Reference, Ways
 

@@ -14,21 +14,21 @@ from kanlib.errors import FormulaError
 from kanlib.network import KAN
 
 from .bootstrap import bootstrap_constants
-from .compiler import compile_formula
+from .compiler.compiling import compile_formula
 from .conditioning import near_degenerate
 from .deadline import within
 from .discovery import Discovery, FrontPoint, pareto_front
 from .formula import Formula
 from .judging import Entry
-from .known_noise import RowNoise
 from .noise import NoiseModel
 from .physical import match_physical
 from .printing import format_value
+from .priors.noise import RowNoise
 from .problem import Problem
 from .search import Search
 from .snapping import fitted, snap
 from .stability import Stability, compare
-from .validity import Validity, validity
+from .validity.checking import Validity, validity
 from .verdict import EXACT
 
 __all__ = ["conclude"]

@@ -17,9 +17,9 @@ from kanlib.threads import one_thread
 
 from .conclusion import conclude
 from .discovery import Discovery, Progress
-from .known_noise import weighted_rows
 from .physical import match_physical
-from .priors import prior
+from .priors.noise import weighted_rows
+from .priors.prior import prior
 from .problem import Problem, table
 from .search import Search
 

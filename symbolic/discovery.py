@@ -15,7 +15,7 @@ from kanlib.errors import InputError
 from kanlib.network import KAN
 
 from .formula import Formula
-from .validity_records import Validity
+from .validity.records import Validity
 
 if TYPE_CHECKING:
     from .stability import Stability

@@ -61,6 +61,8 @@ def drop_constants(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> import sympy
     >>> a, b, x = sympy.symbols("a b x", real=True)
     >>> X = np.linspace(1, 2, 20)[:, None]
     >>> print(drop_constants(Formula(a * x**2 + b, {a: 0.9, b: 0.1}, (x,)), X, X[:, 0] ** 2))

@@ -18,10 +18,10 @@ from .description import structure_cost
 from .formula import Formula
 from .joint import Candidate
 from .judging import Judging
-from .multi_start import spread_rows
 from .noise import EQUAL, NoiseModel
 from .printing import print_text
-from .priors import Prior
+from .priors.multi_start import spread_rows
+from .priors.prior import Prior
 from .symbolify import finish
 
 __all__ = ["Finishing"]

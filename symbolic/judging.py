@@ -12,12 +12,12 @@ from .description import structure_cost
 from .discovery import FrontPoint
 from .formula import Formula
 from .joint import Candidate
-from .known_noise import RowNoise
 from .noise import NoiseModel
-from .priors import Prior
+from .priors.noise import RowNoise
+from .priors.prior import Prior
 from .problem import Problem
 from .reference import polynomial_length
-from .verdict import EXACT, Judgement, cancellation, held_out_residuals, judge
+from .verdict import EXACT, Judgement, cancellation, held_out_residuals, imitation, judge
 from .views import Reference
 
 __all__ = ["Entry", "Judging"]
@@ -109,6 +109,8 @@ class Judging:
             judgement = Judgement(False, (reason,))
         if judgement.accepted:
             judgement = self._as_known(formula, everywhere, judgement)
+        if judgement.accepted and rmse > EXACT * problem.spread and (reason := imitation(formula)) is not None:
+            judgement = Judgement(False, (reason,))
         if judgement.accepted and rmse > EXACT * problem.spread:
             other, degree = polynomial_length(problem.X, problem.y, formula.used, noise, one_by_one=few)
             # A law may be a polynomial; nodes are counted a little differently there.

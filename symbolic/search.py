@@ -23,7 +23,7 @@ from .joint import Candidate
 from .judging import Judging
 from .names import safe_symbols
 from .printing import print_text
-from .priors import Prior
+from .priors.prior import Prior
 from .problem import Problem, split
 from .runner import Runner
 from .shapes import Shape, Trained, bears, ladder

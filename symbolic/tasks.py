@@ -105,7 +105,7 @@ def run_task(task: Task) -> TaskResult:
     Examples
     --------
     >>> import numpy as np, sympy
-    >>> from kanlib.symbolic.coordinates import start
+    >>> from kanlib.symbolic.reduction.coordinates import start
     >>> x = sympy.Symbol("x", real=True)
     >>> X = np.linspace(1, 2, 60)[:, None]
     >>> view = View.of(start((x,), X), (x,), X, 3 / X[:, 0], np.arange(60) % 5 == 0)

@@ -14,19 +14,19 @@ from sympy import Dummy, Expr, Symbol
 from kanlib.errors import FormulaError
 from kanlib.network import KAN
 
-from .additive import additive_forms
-from .bivariate import bivariate_forms
 from .compose import canonical, parametrize
 from .constants import refit
-from .coordinates import Coordinates
 from .description import description_length, structure_cost
 from .joint import Candidate, joint_candidates
 from .library import LIBRARY
 from .problem import sample_of
-from .rational import rational_candidates
+from .rational.candidates import rational_candidates
+from .reduction.coordinates import Coordinates
+from .separable.additive import additive_forms
+from .separable.bivariate import bivariate_forms
 from .shapes import Sample
 from .simplify import signed
-from .univariate import univariate_candidates
+from .univariate.candidates import univariate_candidates
 
 __all__ = ["View"]
 

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sympy import Symbol
 
-from .coordinates import Coordinates, start
 from .deadline import within
 from .problem import FEW_ROWS, Problem
-from .reduction import Step, reduce_coordinates
-from .surrogate import trimmed_error
+from .reduction.coordinates import Coordinates, start
+from .reduction.reducing import Step, reduce_coordinates
+from .reduction.surrogate import trimmed_error
 from .view import View
 
 __all__ = ["Reference", "Ways", "views_of", "ways"]

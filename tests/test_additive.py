@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import sympy
 
-from kanlib.symbolic.additive import additive_forms
 from kanlib.symbolic.constants import refit
 from kanlib.symbolic.library import search_names
-from kanlib.symbolic.links import LINKS, linked
 from kanlib.symbolic.parameters import parametrize
+from kanlib.symbolic.separable.additive import additive_forms
+from kanlib.symbolic.separable.links import LINKS, linked
 
 u, v, w = sympy.symbols("u v w", real=True)
 LAWS: dict[str, tuple[int, Callable[..., np.ndarray]]] = {

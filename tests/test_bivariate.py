@@ -10,10 +10,10 @@ import pytest
 import sympy
 from sympy import Expr
 
-from kanlib.symbolic.bivariate import bivariate_forms
 from kanlib.symbolic.compose import canonical, parametrize
 from kanlib.symbolic.constants import refit
-from kanlib.symbolic.separation import basis, sheared
+from kanlib.symbolic.separable.bivariate import bivariate_forms
+from kanlib.symbolic.separable.separation import basis, sheared
 from kanlib.symbolic.tape import evaluate
 
 Array = np.ndarray

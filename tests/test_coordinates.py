@@ -10,7 +10,7 @@ import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kanlib.symbolic.coordinates import Coordinates, combined, powered, start
+from kanlib.symbolic.reduction.coordinates import Coordinates, combined, powered, start
 from kanlib.symbolic.tape import evaluate
 
 a, b, c = SYMBOLS = sympy.symbols("a b c", real=True)

@@ -17,8 +17,8 @@ import torch
 
 from kanlib.errors import InputError, InputTypeError, StorageError
 from kanlib.symbolic import discover, tasks
-from kanlib.symbolic.coordinates import start
 from kanlib.symbolic.discovery import Discovery, Progress
+from kanlib.symbolic.reduction.coordinates import start
 from kanlib.symbolic.tasks import CLOSED, Part, Task, run_task, stages
 from kanlib.symbolic.view import View
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sympy import Expr, Float, Rational
 
-from kanlib.symbolic.monomials import monomial_forms
+from kanlib.symbolic.rational.monomials import monomial_forms
 from kanlib.symbolic.tape import evaluate
 
 Array = NDArray[np.float64]

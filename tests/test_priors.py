@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from scipy.optimize import curve_fit
 
 from kanlib.errors import FormulaError, InputError, InputTypeError, KanlibError
-from kanlib.symbolic.coordinates import Coordinates
 from kanlib.symbolic.formula import Formula
-from kanlib.symbolic.function_constraints import function_constraints
 from kanlib.symbolic.joint import Candidate
-from kanlib.symbolic.known_noise import given_noise, weighted_rows
 from kanlib.symbolic.noise import EQUAL
-from kanlib.symbolic.partial_law import partial_law
 from kanlib.symbolic.priors import Prior, prior
-from kanlib.symbolic.shape_constraints import shape_constraints
+from kanlib.symbolic.priors.functions import function_constraints
+from kanlib.symbolic.priors.noise import given_noise, weighted_rows
+from kanlib.symbolic.priors.partial_law import partial_law
+from kanlib.symbolic.priors.shapes import shape_constraints
+from kanlib.symbolic.reduction.coordinates import Coordinates
 from kanlib.symbolic.snapping import fitted
 from kanlib.symbolic.symbolify import finish
 

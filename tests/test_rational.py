@@ -16,10 +16,10 @@ from kanlib.errors import InputError
 from kanlib.symbolic.constants import refit
 from kanlib.symbolic.parameters import parametrize
 from kanlib.symbolic.rational import RationalFit, rational_candidates
-from kanlib.symbolic.rational_descent import Fit, Table
-from kanlib.symbolic.rational_exact import degree_pairs
-from kanlib.symbolic.rational_forward import forward_terms
-from kanlib.symbolic.rational_terms import LINKS, Link, Ratio, exponent_rows, n_terms, products, ratio_forms
+from kanlib.symbolic.rational.descent import Fit, Table
+from kanlib.symbolic.rational.exact import degree_pairs
+from kanlib.symbolic.rational.forward import forward_terms
+from kanlib.symbolic.rational.terms import LINKS, Link, Ratio, exponent_rows, n_terms, products, ratio_forms
 from kanlib.symbolic.tape import evaluate
 
 Array = NDArray[np.float64]

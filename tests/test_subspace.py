@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kanlib.symbolic.subspace import Member, members
+from kanlib.symbolic.separable.subspace import Member, members
 
 Array = np.ndarray
 X = np.linspace(0.3, 3.0, 120)

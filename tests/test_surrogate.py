@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kanlib.symbolic.surrogate import STYLES, Style, Surrogate, fit_surrogate, spread_rows, trimmed_error
+from kanlib.symbolic.reduction.surrogate import STYLES, Style, Surrogate, fit_surrogate, spread_rows, trimmed_error
 
 Array = np.ndarray
 PLAIN: Style = (False, False)

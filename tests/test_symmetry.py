@@ -11,9 +11,9 @@ import sympy
 from scipy.stats import spearmanr
 from sympy import Expr
 
-from kanlib.symbolic.coordinates import Change, Coordinates, start
-from kanlib.symbolic.surrogate import fit_surrogate
-from kanlib.symbolic.symmetry import proposals
+from kanlib.symbolic.reduction.coordinates import Change, Coordinates, start
+from kanlib.symbolic.reduction.surrogate import fit_surrogate
+from kanlib.symbolic.reduction.symmetry import proposals
 from kanlib.symbolic.tape import evaluate
 
 Array = np.ndarray

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kanlib.errors import FormulaError, InputError
-from kanlib.symbolic import units_table as module
 from kanlib.symbolic.formula import Formula
 from kanlib.symbolic.units import Units, check, dimension_of, dimensionless_groups, power_product, to_base
+from kanlib.symbolic.units import table as module
 
 x, y, t, m, v, a, b, p = sympy.symbols("x y t m v a b p", real=True)
 MOTION = Units.parse({"x": "m", "y": "km", "t": "s", "m": "kg", "v": "m/s"}, "m")

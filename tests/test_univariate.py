@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from sympy import Float, Function, Symbol
 
 from kanlib.errors import InputError
-from kanlib.symbolic.atoms import allowed_functions, natural_atoms, products
 from kanlib.symbolic.description import description_length, structure_cost
 from kanlib.symbolic.parameters import parametrize
 from kanlib.symbolic.tape import evaluate
 from kanlib.symbolic.univariate import UnivariateFit, univariate_candidates
-from kanlib.symbolic.univariate_curve import CONSTANTS, screening_curve
-from kanlib.symbolic.univariate_families import families
-from kanlib.symbolic.univariate_sums import loosened
-from kanlib.symbolic.univariate_targets import targets
+from kanlib.symbolic.univariate.atoms import allowed_functions, natural_atoms, products
+from kanlib.symbolic.univariate.curve import CONSTANTS, screening_curve
+from kanlib.symbolic.univariate.families import families
+from kanlib.symbolic.univariate.sums import loosened
+from kanlib.symbolic.univariate.targets import targets
 
 Array = NDArray[np.float64]
 Law = Callable[[Array, Array], Array]  # of x and a few random numbers from [0, 1]

@@ -12,8 +12,8 @@ from sympy import Expr
 
 from kanlib import KAN
 from kanlib.symbolic import discover
-from kanlib.symbolic.coordinates import Coordinates, combined, powered, start
 from kanlib.symbolic.joint import Candidate
+from kanlib.symbolic.reduction.coordinates import Coordinates, combined, powered, start
 from kanlib.symbolic.tape import evaluate
 from kanlib.symbolic.view import View
 

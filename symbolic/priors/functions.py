@@ -1,0 +1,146 @@
+"""Which functions a law may hold, and which it must: the primitives of the search, and a look at the formula.
+
+Leaving a primitive out of the search is not enough: two others may make it, and a formula can be rewritten. So the
+finished formula is looked at too, for the functions that can be told by their name and for powers by their exponent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import sympy
+from sympy import Expr, Pow
+
+from kanlib.errors import InputError
+from kanlib.primitives import PRIMITIVES
+
+from ..edges import search_set
+from ..printing import print_text
+
+__all__ = ["FunctionConstraints", "function_constraints"]
+
+_HEADS: dict[str, tuple[str, ...]] = {
+    "exp": ("exp",),
+    "log": ("log",),
+    # one is the other with another phase, and which one is printed is chance
+    "sin": ("sin", "cos"),
+    "cos": ("sin", "cos"),
+    "tan": ("tan", "cot"),
+    "tanh": ("tanh",),
+    "arctan": ("atan",),
+    "arcsin": ("asin", "acos"),
+    "arccos": ("asin", "acos"),
+    "arctanh": ("atanh",),
+    "sinh": ("sinh",),
+    "cosh": ("cosh",),
+    "abs": ("Abs",),
+    "sign": ("sign",),
+    "erf": ("erf",),
+}
+_HALF = sympy.Rational(1, 2)
+_EXPONENTS: dict[str, Callable[[Expr], bool]] = {
+    "square": lambda p: p == 2,
+    "cube": lambda p: p == 3,
+    "fourth": lambda p: p == 4,
+    "fifth": lambda p: p == 5,
+    "reciprocal": lambda p: p == -1,
+    "reciprocal_square": lambda p: p == -2,
+    "sqrt": lambda p: p in (_HALF, -_HALF),
+    "reciprocal_sqrt": lambda p: p == -_HALF,
+    "power": lambda p: not p.is_Integer and p not in (_HALF, -_HALF),
+}
+
+
+@dataclass(frozen=True)
+class FunctionConstraints:
+    """The functions of a law.
+
+    Attributes
+    ----------
+    primitives : what the search may put on an edge.
+    forbidden, required : primitives that a formula must not, or must, hold.
+    """
+
+    primitives: tuple[str, ...]
+    forbidden: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+
+    def refuses(self, expr: Expr) -> str | None:
+        """The function that should not be there, or that is missing; None where all is right.
+
+        Examples
+        --------
+        >>> x = sympy.Symbol("x", real=True)
+        >>> function_constraints(required=["exp"]).refuses(2 * x)
+        'it holds no exp, which is required'
+        >>> function_constraints(forbidden=["sin"]).refuses(sympy.cos(x))
+        'it holds cos(x), and sin is forbidden'
+        """
+        for name in self.forbidden:
+            part = _part(expr, name)
+            if part is not None:
+                return f"it holds {print_text(part, 4)}, and {name} is forbidden"
+        for name in self.required:
+            if _part(expr, name) is None:
+                return f"it holds no {name}, which is required"
+        return None
+
+    def hopeless(self, expr: Expr) -> bool:
+        """Whether a form holds a forbidden function that no constants can take out; powers may become others yet."""
+        return any(_part(expr, name) is not None for name in self.forbidden if name in _HEADS)
+
+
+def function_constraints(
+    primitives: Sequence[str] | None = None, *, forbidden: Sequence[str] = (), required: Sequence[str] = ()
+) -> FunctionConstraints:
+    """Read which functions are allowed.
+
+    Parameters
+    ----------
+    primitives : those of the search; all by default.
+    forbidden : primitives that are not searched for. Formulas that hold one are refused too, where it is a function of
+        its own or a plain power; sin and cos are one function here, with two phases.
+    required : functions or plain powers that a formula must hold.
+
+    Raises
+    ------
+    InputError
+        A name that is not known, a function both forbidden and required, or nothing left to search with.
+
+    Examples
+    --------
+    >>> function_constraints(["sin", "exp", "log"], forbidden=["log"]).primitives
+    ('sin', 'exp')
+    """
+    for what, names in (("forbidden", forbidden), ("required", required)):
+        if isinstance(names, str):
+            raise InputError(f"{what} is {names!r}; expected a list of names, such as [{names!r}].")
+        known = sorted({*_HEADS, *_EXPONENTS} if what == "required" else PRIMITIVES)
+        for name in names:
+            if name not in known:
+                raise InputError(f"{what} has {name!r}; expected names among {', '.join(known)}.")
+    for name in required:
+        twins = [other for other in forbidden if name == other or _same(name, other)]
+        if twins:
+            raise InputError(f"{name!r} is required and {twins[0]!r} forbidden; take one of them out.")
+    # search_set writes cos as sin: the twin goes with what is forbidden
+    banned = {*forbidden, *(search_set([name])[0] for name in forbidden if name in _HEADS)}
+    allowed = tuple(name for name in search_set(primitives) if name not in banned)
+    if not allowed:
+        raise InputError("every primitive is forbidden; leave at least one to search with, such as 'identity'.")
+    return FunctionConstraints(allowed, tuple(dict.fromkeys(forbidden)), tuple(dict.fromkeys(required)))
+
+
+def _same(a: str, b: str) -> bool:
+    return {a, b} in ({"sin", "cos"}, {"arcsin", "arccos"})
+
+
+def _part(expr: Expr, name: str) -> Expr | None:
+    """The first part of a formula that is this primitive; None for none, or for one without a name of its own."""
+    for part in sympy.preorder_traversal(expr):
+        if name in _HEADS and part.free_symbols and part.func.__name__ in _HEADS[name]:
+            return part
+        if name in _EXPONENTS and isinstance(part, Pow) and part.base.free_symbols and _EXPONENTS[name](part.exp):
+            return part
+    return None

@@ -1,0 +1,244 @@
+"""Fewer coordinates, one at a time: a change is kept where unseen rows are described as well as before.
+
+With one coordinate less the stand-in affords a higher degree, so a change that holds lowers its error (often by
+decades), one that does not hold raises it. Only rows that were not fitted decide.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sympy import Expr, Float, Symbol
+
+from ..description import NODE_COST
+from ..printing import count_nodes
+from .coordinates import Change, Coordinates, start
+from .surrogate import Surrogate, fit_surrogate, least_squares, spread_rows, trimmed_error
+from .symmetry import proposals
+
+__all__ = ["Step", "reduce_coordinates"]
+
+Array = NDArray[np.float64]
+
+_MANY = 5  # coordinates beyond which the irrelevant are looked for first
+_CURVE_DEGREE = 8
+_TESTS = 6  # proposals that are tested before the best is taken
+_MOST_TESTS, _MOST_ROUGH_TESTS = 24, 60  # tests in vain before a point counts as the end
+_BIG_DEFECT = 0.6
+_ROUNDING = 1e-9  # relative error at which nothing is left to be gained
+_CLEAR = 0.3  # the error falls at least to this share: no need to look further
+_ROUGH = 0.2  # relative error of a stand-in that says little: its style need not be the style of fewer coordinates
+_GOOD = 3e-6  # relative error at which a stand-in has met the law as well as it can
+_WORSE = 2.0  # standard errors by which the errors may grow
+_SMOOTH, _HIGHEST = 1e-3, 99
+_PLAIN = ((False, False), (False, True))
+_FITTED_COST = 8.0  # nats for a fitted number in a coordinate
+_DROP_COST = 10.0  # nats: a coordinate is better merged than lost
+_MOST_LOST = 4.5  # nats of unseen rows that a dropped coordinate may be worth, an effect of three standard errors
+
+
+@dataclass(frozen=True)
+class Step:
+    """One point of the way down.
+
+    Attributes
+    ----------
+    coordinates : of the law.
+    error : of the stand-in on left-out rows, relative to the spread of y; NaN where the rows cannot bear one.
+    kind : the change that led here; "" for the columns themselves.
+    surrogate : the stand-in; None without coordinates.
+    """
+
+    coordinates: Coordinates
+    error: float
+    kind: str
+    surrogate: Surrogate | None = None
+
+
+def reduce_coordinates(
+    X: Array,
+    y: Array,
+    symbols: Sequence[Symbol],
+    expired: Callable[[], bool] = lambda: False,
+) -> list[Step]:
+    """The columns, then ever fewer coordinates that say the same about y.
+
+    Parameters
+    ----------
+    X, y : (n, d), (n,). symbols : one a column.
+
+    Examples
+    --------
+    >>> import sympy
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.uniform(1, 3, (400, 3))
+    >>> y = X[:, 0] / (1 + (X[:, 1] - X[:, 2]) ** 2)
+    >>> reduce_coordinates(X, y, sympy.symbols("m a b", real=True))[-1].coordinates.text()
+    'm * F(a - b)'
+    """
+    here = start(symbols, X)
+    current = fit_surrogate(here.values, y, here.factor_values)
+    if current is None:
+        return [Step(here, math.nan, "")]
+    steps = [Step(here, current.error, "", current)]
+    if here.k > _MANY:
+        few = _without_irrelevant(here, y)
+        if few is not None:
+            here, current = few
+            steps.append(Step(here, current.error, "drop", current))
+        if here.k > _MANY and additive_error(here, y) <= 1.02 * current.error:
+            return steps  # a sum of many parts: nothing to be gained by merging them
+    while here.k and not expired():
+        best = _best_change(here, y, current, expired)
+        if best is None:
+            break
+        change, error = best
+        here = change.coordinates
+        refined = fit_surrogate(here.values, y, here.factor_values) if here.k else None
+        steps.append(Step(here, error if refined is None else refined.error, change.kind, refined))
+        if refined is None:
+            break
+        current = refined
+    return steps
+
+
+def _without_irrelevant(here: Coordinates, y: Array) -> tuple[Coordinates, Surrogate] | None:
+    """As few coordinates as describe y as well, dropped half by half from the weakest; None where all matter.
+
+    The weakest are those that add least to a sum of curves of single coordinates and to a polynomial of all of them.
+    """
+    current = fit_surrogate(here.values, y, here.factor_values)
+    best: tuple[Coordinates, Surrogate] | None = None
+    if current is None:
+        return None
+    size = here.k // 2
+    while size and here.k > 1:
+        rows = spread_rows(len(y))
+        slopes = np.sqrt(np.nanmean(current.gradient(here.values[rows]) ** 2, axis=0)) * here.values.std(axis=0)
+        effects = np.maximum(slopes / (float(y.std()) or 1.0), additive_effects(here, y))
+        weakest = np.argsort(effects)[: min(size, here.k - 1)]
+        kept = [i for i in range(here.k) if i not in weakest]
+        fewer = Coordinates(
+            tuple(here.expressions[i] for i in kept), here.values[:, kept], here.factor, here.factor_values
+        )
+        trial = fit_surrogate(fewer.values, y, fewer.factor_values)
+        if trial is not None and trial.error <= current.error and additive_error(fewer, y) <= additive_error(here, y):
+            here, current = fewer, trial
+            best = (here, current)
+            size = min(size, here.k // 2)
+        else:
+            size //= 2
+    return best
+
+
+def _additive_design(here: Coordinates, y: Array) -> tuple[Array, Array, int]:
+    """Curves of degree 8 of every coordinate, and a constant; the target; and the rows they are on."""
+    rows = spread_rows(len(y))
+    Z = here.values[rows]
+    degree = max(2, min(_CURVE_DEGREE, len(rows) // (4 * here.k)))
+    low, high = Z.min(axis=0), Z.max(axis=0)
+    unit = (2 * Z - low - high) / np.where(high > low, high - low, 1.0)
+    curves = np.polynomial.chebyshev.chebvander(unit, degree)[..., 1:].reshape(len(rows), -1)
+    design = np.column_stack([np.ones(len(rows)), curves]) * here.factor_values[rows, None]
+    return design, y[rows], degree
+
+
+def additive_error(here: Coordinates, y: Array) -> float:
+    """Error of a sum of curves of single coordinates on left-out rows, relative to the spread of y."""
+    design, target, _ = _additive_design(here, y)
+    fit = least_squares(design, target)
+    return math.inf if fit is None else trimmed_error((fit[1] / (float(target.std()) or 1.0)) ** 2)
+
+
+def additive_effects(here: Coordinates, y: Array) -> Array:
+    """What each coordinate's own curve contributes to y, relative to its spread, (k,)."""
+    design, target, degree = _additive_design(here, y)
+    fit = least_squares(design, target)
+    if fit is None:
+        return np.zeros(here.k)
+    spread = float(target.std()) or 1.0
+    parts = [
+        design[:, 1 + i * degree : 1 + (i + 1) * degree] @ fit[0][1 + i * degree : 1 + (i + 1) * degree]
+        for i in range(here.k)
+    ]
+    return np.array([float(part.std()) / spread for part in parts])
+
+
+def _best_change(
+    here: Coordinates, y: Array, current: Surrogate, expired: Callable[[], bool]
+) -> tuple[Change, float] | None:
+    """The change with the shortest description among the first that hold."""
+    best: tuple[float, Change, float] | None = None
+    seen: set[tuple[tuple[Expr, ...], Expr]] = set()
+    ordered = sorted(proposals(here, current), key=lambda change: (_decade(change.defect), _price(change)))
+    rough = current.error > _ROUGH
+    limit = math.inf if rough else _BIG_DEFECT
+    most = _MOST_ROUGH_TESTS if rough else _MOST_TESTS
+    for change in ordered:
+        key = (change.coordinates.expressions, change.coordinates.factor)
+        if key in seen or change.defect > limit:
+            continue
+        # Where the stand-in says little, a small gain is no sign: a clear one is looked for among all.
+        if len(seen) >= (_TESTS if best and not rough else most) or expired():
+            break
+        seen.add(key)
+        dropped = change.kind == "drop"
+        error, errors = _test(change.coordinates, y, current, dropped)
+        lost = len(errors) * math.log(max(error, _ROUNDING) / max(current.error, _ROUNDING))
+        if (dropped and lost > _MOST_LOST) or not _as_good(error, errors, current):
+            continue
+        length = len(errors) * math.log(max(error, _ROUNDING)) + _price(change)
+        if best is None or length < best[0]:
+            best = (length, change, error)
+        if error <= max(_CLEAR * current.error, _ROUNDING) and not dropped:
+            break
+    return None if best is None else best[1:]
+
+
+def _decade(defect: float) -> int:
+    """Defects of one size: half a decade, and nothing below a thousandth."""
+    return round(2 * math.log10(max(defect, 1e-3)))
+
+
+def _price(change: Change) -> float:
+    """Nats to write the coordinates down."""
+    expressions = (*change.coordinates.expressions, change.coordinates.factor)
+    numbers = sum(len(expr.atoms(Float)) for expr in expressions)
+    lost = _DROP_COST if change.kind == "drop" else 0.0
+    return NODE_COST * sum(map(count_nodes, expressions)) + _FITTED_COST * numbers + lost
+
+
+def _test(coordinates: Coordinates, y: Array, current: Surrogate, dropped: bool) -> tuple[float, Array]:
+    """Error of a stand-in with these coordinates (a plain factor where none is left)."""
+    if not coordinates.k:
+        rows = spread_rows(len(y))
+        factor, target = coordinates.factor_values[rows], y[rows]
+        scale = float(factor @ target) / float(factor @ factor)
+        errors = ((target - scale * factor) / (float(target.std()) or 1.0)) ** 2
+        return trimmed_error(errors), errors
+    log_y, log_z = current.style
+    styles = _PLAIN if current.error > _ROUGH else ((log_y, log_z), (log_y, not log_z))
+    # Where nothing is lost to noise the highest degree is best, else one about as high as before.
+    degrees = [_HIGHEST] if current.error < _SMOOTH else [current.degree, current.degree + 2]
+    if dropped:
+        degrees.append(current.degree)  # no coordinate became another: what described y well does so still
+    trial = fit_surrogate(coordinates.values, y, coordinates.factor_values, styles, degrees)
+    return (math.inf, np.full(1, math.inf)) if trial is None else (trial.error, trial.errors)
+
+
+def _as_good(error: float, errors: Array, current: Surrogate) -> bool:
+    if not math.isfinite(error):
+        return False
+    if error <= max(current.error, _GOOD):
+        return True
+    if error > 1.1 * current.error or len(errors) != len(current.errors):
+        return False
+    # the worst rows of both are left aside, as in the error itself
+    limit = np.quantile(np.maximum(errors, current.errors), 0.97)
+    common = np.maximum(errors, current.errors) <= limit
+    difference = (errors - current.errors)[common]
+    return float(difference.mean()) <= _WORSE * float(difference.std()) / math.sqrt(len(difference))
