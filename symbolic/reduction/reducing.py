@@ -174,7 +174,16 @@ def _best_change(
     """The change with the shortest description among the first that hold."""
     best: tuple[float, Change, float] | None = None
     seen: set[tuple[tuple[Expr, ...], Expr]] = set()
-    ordered = sorted(proposals(here, current), key=lambda change: (_decade(change.defect), _price(change)))
+    # A column without an effect goes first: merged with another it would hide in it.
+    negligible = 3 * current.error + _ROUNDING
+    ordered = sorted(
+        proposals(here, current),
+        key=lambda change: (
+            change.kind != "drop" or change.defect > negligible,
+            _decade(change.defect),
+            _price(change),
+        ),
+    )
     rough = current.error > _ROUGH
     limit = math.inf if rough else _BIG_DEFECT
     most = _MOST_ROUGH_TESTS if rough else _MOST_TESTS
@@ -192,6 +201,10 @@ def _best_change(
         if (dropped and lost > _MOST_LOST) or not _as_good(error, errors, current):
             continue
         length = len(errors) * math.log(max(error, _ROUNDING)) + _price(change)
+        if dropped and lost <= 0:
+            length -= _DROP_COST  # nothing is lost
+            if change.defect <= negligible:
+                return change, error
         if best is None or length < best[0]:
             best = (length, change, error)
         if error <= max(_CLEAR * current.error, _ROUNDING) and not dropped:
