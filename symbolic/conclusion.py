@@ -149,6 +149,10 @@ def _common(search: Search) -> dict[str, Any]:
 
 
 def _noise_floor(search: Search) -> float:
+    """What a network or stand-in leaves on all held-out rows; the search itself leaves the worst rows aside."""
+    references = search.judging.references
+    if search.held is not None and references:
+        return min(math.sqrt(float(np.mean(each.residuals**2))) for each in references)
     floor = search.judging.floor()
     return floor * search.problem.spread if math.isfinite(floor) else math.nan
 
