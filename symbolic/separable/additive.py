@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from sympy import Dummy, Expr, Symbol
 
-from ..edges import fit_edges
+from ..edges import fit_edges, starting_points
 from ..library import LIBRARY
 from ..tape import evaluate
 from ..univariate.candidates import univariate_candidates
@@ -151,7 +151,9 @@ def _single(fit: _Fit, kept: list[int], primitives: Sequence[str]) -> list[list[
         good = [each for each in fits if each.nmse <= max(1e-10, fit.error**2)]
         if not good:
             return None
-        name, (a, b, c, d, p) = good[0].name, good[0].constants
+        # all of these meet the curve as well as it is known: a slow cosine is a parabola
+        simplest = min(good, key=lambda each: (each.complexity, sum(starting_points(each.name)[1]), each.nmse))
+        name, (a, b, c, d, p) = simplest.name, simplest.constants
         inner = sympy.Float(a) * _U + sympy.Float(b)
         options.append([sympy.Float(c) * LIBRARY[name](inner, sympy.Float(p)) + sympy.Float(d)])
     return options
