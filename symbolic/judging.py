@@ -109,8 +109,9 @@ class Judging:
             judgement = Judgement(False, (reason,))
         if judgement.accepted:
             judgement = self._as_known(formula, everywhere, judgement)
-        if judgement.accepted and rmse > EXACT * problem.spread and (reason := imitation(formula)) is not None:
-            judgement = Judgement(False, (reason,))
+        imitates = imitation(formula) if rmse > EXACT * problem.spread else None
+        if judgement.accepted and imitates is not None:
+            judgement = Judgement(False, (imitates,))
         if judgement.accepted and rmse > EXACT * problem.spread:
             other, degree = polynomial_length(problem.X, problem.y, formula.used, noise, one_by_one=few)
             # A law may be a polynomial; nodes are counted a little differently there.
