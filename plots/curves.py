@@ -115,7 +115,6 @@ def sketch(
     """
     source = open_source(model, X)
     model, X = source.network, source.X
-    formulas = source.formulas if formulas is None else formulas
     inputs, outputs = _names(model, X, input_names or source.input_names, output_names or source.output_names)
     used = [inputs[k] for k in model.input_index.tolist()]
     values = None if X is None else _activations(model, X)

@@ -46,7 +46,6 @@ def plot_network(
     Parameters
     ----------
     model : KAN, Discovery, or an estimator of kanlib
-        Edges of a discovery's network are labelled with the primitives they were recognised as.
     X : array, tensor or data frame, shape (n, in_features), optional
         Data. Curves are then drawn over the range that reaches them, and importance is
         `kanlib.attribution.edge_scores`. Without data: the grid's range, and the spread of the curve.

@@ -119,7 +119,7 @@ def _header(discovery: Any, formula: Formula | None, target: str, table: Array |
     facts = [
         ("R² (held out)", r2(discovery.r2)),
         ("RMSE (held out)", number(discovery.rmse)),
-        ("Noise floor (best network)", number(discovery.noise_floor)),
+        ("Noise floor", number(discovery.noise_floor)),
         ("Complexity", "" if formula is None else str(formula.complexity)),
         ("Rows", "" if table is None else str(len(table))),
     ]
@@ -211,8 +211,7 @@ def _pictures(discovery: Any, formula: Formula | None, table: Array | None, meas
             return page.figure(
                 page.picture(style.figure_of(ax), f"The network: {edges} edges, each with its curve."),
                 "The network, from the inputs at the left. Every box shows the curve on its edge over the range the "
-                "data reach; darker edges matter more. Blue curves are splines, with the primitive each was recognised "
-                "as below; orange ones are fixed to it.",
+                "data reach; darker edges matter more. Blue curves are splines, orange ones the primitives below them.",
             )
 
         parts.append(_attempt(draw))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,10 @@ from kanlib.data import as_inputs
 from kanlib.errors import InputError, InputTypeError
 from kanlib.network import KAN
 
-from .primitives import short_formula
-
 
 @dataclass(frozen=True)
 class Source:
-    """A network, data in its coordinates, and what its owner knows of names, formulas and units.
+    """A network, data in its coordinates, and what its owner knows of names and units.
 
     `units` are (mean, scale) of the columns where the network was fitted to standardised ones.
     """
@@ -27,7 +25,6 @@ class Source:
     X: Any = None
     input_names: Sequence[str] | None = None
     output_names: Sequence[str] | None = None
-    formulas: Mapping[tuple[int, int, int], str] | None = None
     units: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None = None
 
 
@@ -44,7 +41,7 @@ def open_source(owner: Any, X: Any = None) -> Source:
     if isinstance(owner, KAN):
         return Source(owner, X)
     owner = getattr(owner, "discovery_", owner)
-    if hasattr(owner, "edge_primitives"):
+    if hasattr(owner, "noise_floor"):
         return _of_discovery(owner, X)
     network = getattr(owner, "network_", None)
     if not isinstance(network, KAN):
@@ -71,5 +68,4 @@ def _of_discovery(found: Any, X: Any) -> Source:
         X,
         found.names if known else None,
         [found.target_name] if network.out_features == 1 else None,
-        {key: short_formula(name) for key, name in found.edge_primitives.items()},
     )

@@ -168,7 +168,7 @@ class Checkpoint:
         for structure, values, rmse, length in record["candidates"]:
             constants = {Symbol(name, real=True): float(value) for name, value in values}
             expr = self._expr(structure, tuple(constants))
-            candidates.append(Candidate(expr, constants, {}, float(rmse), float(length)))
+            candidates.append(Candidate(expr, constants, float(rmse), float(length)))
         network = None if record["network"] is None else _network(record["network"])
         error = math.inf if record["error"] is None else float(record["error"])
         return Part(tuple(candidates), network, int(record["grid_size"]), error)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -91,18 +90,17 @@ class Discovery:
     front : tuple of FrontPoint
         Formulas no other beats in both length and error, shortest first; the chosen one is always among them.
     network : KAN or None
-        float64, in the units of the data. Where a formula was found: its shape, every edge fixed to the primitive it
-        was recognised as, computing what the formula computes (or the splines it was read from, where the two do not
-        agree). Where none was found: the network that predicts held-out rows best.
-    edge_primitives : mapping (layer, i, j) -> name
-        The primitive each edge of ``network`` was recognised as, where it is still a spline.
+        float64, in the units of the data. Where a formula was found: the network that computes it, every edge fixed to
+        a primitive (see `kanlib.symbolic.compile_formula`; splines of the columns where a part of it has no network).
+        Where none was found: the network of the columns that predicts held-out rows best.
     r2, rmse : float
         Of the formula, or of the network where there is none; on rows held out of the fit. A network is not fitted
         anew for every row left out: where rows are that few, its error is that of the fit, per degree of freedom.
     held_out : str
         How these rows were held out.
     noise_floor : float
-        The smallest error a network reached on held-out rows (as for rmse), in units of y.
+        The smallest error that a network, or the polynomial stand-in of the search, reached on held-out rows (as for
+        rmse), in units of y.
     seconds : float
     seed : int
     notes : tuple of str
@@ -133,7 +131,6 @@ class Discovery:
     names: tuple[str, ...]
     target_name: str
     ranges: Array
-    edge_primitives: Mapping[tuple[int, int, int], str] = field(default_factory=dict)
     validity: Validity | None = None
     stability: Stability | None = None
     rivals: tuple[FrontPoint, ...] = ()

@@ -52,14 +52,8 @@ class Candidate:
 
     structure: Expr
     values: dict[Symbol, float]
-    fits: dict[tuple[int, int, int], EdgeFit]  # (layer, i, j) -> primitive, with the constants of its curve
     rmse: float
     length: float
-
-    @property
-    def edges(self) -> dict[tuple[int, int, int], str]:
-        """(layer, i, j) -> name of the primitive."""
-        return {edge: fit.name for edge, fit in self.fits.items()}
 
 
 def edge_choices(model: KAN, X: Tensor, *, primitives: tuple[str, ...] | None = None) -> list[EdgeChoice]:
@@ -154,7 +148,7 @@ def joint_candidates(
     for tried, index in enumerate(assignments(choices)):
         if tried >= most or expired():
             break
-        fits = _assign(network, choices, index)
+        _assign(network, choices, index)
         try:
             structure, values = network_expression(network, symbols, output)
         except (FormulaError, OverflowError):
@@ -166,19 +160,16 @@ def joint_candidates(
             continue
         constants = dict(zip(values, map(float, fit.values), strict=True))
         length = description_length(fit.rss, len(y_few), fit.rank, scaled, structure_cost(structure))
-        found[structure] = Candidate(structure, constants, fits, fit.rmse, length)
+        found[structure] = Candidate(structure, constants, fit.rmse, length)
         if fit.rmse <= 1e-10 * spread:
             break
     return sorted(found.values(), key=lambda candidate: candidate.length)
 
 
-def _assign(network: KAN, choices: Sequence[EdgeChoice], index: tuple[int, ...]) -> dict[tuple[int, int, int], EdgeFit]:
-    fits = {}
+def _assign(network: KAN, choices: Sequence[EdgeChoice], index: tuple[int, ...]) -> None:
     for choice, position in zip(choices, index, strict=True):
         fit = choice.fits[position][1]
         network.layers[choice.layer].fix_edge(choice.i, choice.j, fit.name, fit.constants)
-        fits[choice.layer, choice.i, choice.j] = fit
-    return fits
 
 
 def _spread_rows(n: int, most: int) -> NDArray[np.int64]:

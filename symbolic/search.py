@@ -114,6 +114,7 @@ class Search:
 
     def run(self) -> None:
         """From the fewest coordinates to the columns themselves, until a law is found."""
+        target = self.problem.target_name
         try:
             starts = self.starts()
             given = print_text(starts[0].structure, 4) if starts else ""
@@ -125,12 +126,14 @@ class Search:
                 self.finishing.some(starts, given)
             if self.judging.entries and not self.judging.accepted():
                 first = min(self.judging.entries, key=lambda entry: entry.length)
-                self.notes.append(f"y = {given}, the form that was given, was refused: {first.judgement.reasons[-1]}")
+                self.notes.append(
+                    f"{target} = {given}, the form that was given, was refused: {first.judgement.reasons[-1]}"
+                )
             views = [] if self.judging.accepted() else views
             self.runner.start([task for view in views for task in self.tasks(view).values()])
             for view in views:
                 if self.expired():
-                    self.notes.append(f"time was up before y = {view.name} was looked at")
+                    self.notes.append(f"time was up before {target} = {view.name} was looked at")
                     break
                 self.explore(view)
                 if self.judging.accepted():
@@ -195,6 +198,7 @@ class Search:
 
     def explore(self, view: View) -> None:
         self.tell(view.name)
+        target = self.problem.target_name
         tasks = self.tasks(view)
         if CLOSED in tasks:
             whole = True
@@ -204,7 +208,7 @@ class Search:
                 if self.judging.exact():
                     return
             if not whole or self.expired():
-                self.notes.append(f"time was up before all closed forms of y = {view.name} were tried")
+                self.notes.append(f"time was up before all closed forms of {target} = {view.name} were tried")
         if view.sample is None:
             return
         grown: list[tuple[Task, Trained]] = []

@@ -168,7 +168,7 @@ class View:
             return None
         fitted = dict(zip(values, map(float, fit.values), strict=True))
         length = description_length(fit.rss, len(y), fit.rank, y, structure_cost(structure))
-        return Candidate(structure, fitted, {}, fit.rmse, length)
+        return Candidate(structure, fitted, fit.rmse, length)
 
 
 def _allowed(form: Expr, primitives: Sequence[str]) -> bool:

@@ -337,7 +337,7 @@ def test_a_candidate_without_hope_is_known_before_it_is_finished() -> None:
     falling = known("x", X, -X[:, 0], monotone={"x": "decreasing"}, forbidden=["sin", "square"])
 
     def hopeless(structure: sympy.Expr, value: float) -> bool:
-        return falling.hopeless(Candidate(structure, {c1: value}, {}, 0.0, 0.0), X)
+        return falling.hopeless(Candidate(structure, {c1: value}, 0.0, 0.0), X)
 
     assert hopeless(-sympy.sin(c1 * x), 0.1) and hopeless(c1 * x, 1.0)
     assert not hopeless(-c1 * x**2, 1.0)  # an exponent may turn out another
@@ -367,7 +367,7 @@ def test_a_candidate_is_finished_with_known_noise_on_some_rows() -> None:
     std = 0.001 * X[:, 0] ** 4
     y = 2.0 * X[:, 0] ** 3 + std * rng.normal(size=80)
     rows = np.arange(80) % 5 > 0
-    candidate = Candidate(c1 * x**3 + c2, {c1: 1.9, c2: 0.1}, {}, 0.1, 0.0)
+    candidate = Candidate(c1 * x**3 + c2, {c1: 1.9, c2: 0.1}, 0.1, 0.0)
     noise = given_noise(std, y).on(rows)
     formula = finish(candidate, X[rows], y[rows], (x,), ("x",), "y", noise)
     assert formula.expr == 2 * x**3

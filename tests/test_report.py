@@ -88,7 +88,6 @@ def discovery(status: str = "found", names: tuple[str, ...] = ("a", "b"), target
         names=names,
         target_name=target,
         ranges=np.array([[1.0, 3.0]] * len(names)),
-        edge_primitives={(0, 0, 0): "log"},
     )
 
 
@@ -219,10 +218,10 @@ def test_the_chosen_formula_is_on_the_picture_even_behind_the_front() -> None:
     assert len([line for line in ax.lines if line.get_gid() == "kanlib-chosen"]) == 1
 
 
-def test_a_discovery_is_drawn_with_its_names_and_primitives() -> None:
+def test_a_discovery_is_drawn_with_its_names() -> None:
     X, y = data()
     ax = plot_network(discovery(), X)
-    assert {"a", "b", "y", r"$\log$"} <= {text.get_text() for text in ax.texts}
+    assert {"a", "b", "y"} <= {text.get_text() for text in ax.texts}
     assert len(plot_edges(discovery(), X).axes) == 6
     assert any(text.get_gid() == "kanlib-formula" for text in plot_fit(discovery(), X, y).texts)
     with pytest.raises(InputError, match="no network"):

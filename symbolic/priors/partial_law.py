@@ -94,7 +94,6 @@ class PartialLaw:
             Candidate(
                 self.expr,
                 dict(zip(self.constants, map(float, fit.values), strict=True)),
-                {},
                 fit.rmse,
                 description_length(fit.rss, len(rows), fit.rank, scaled, cost),
             )
