@@ -16,15 +16,16 @@ constant, and
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 
 import sympy
 from sympy import Expr, Integer, Rational
 
 from kanlib.primitives import PRIMITIVES
 
-__all__ = ["LIBRARY", "Entry", "search_names"]
+__all__ = ["LIBRARY", "Entry", "allowed_functions", "functions_of", "search_names"]
 
 
 @dataclass(frozen=True)
@@ -111,3 +112,35 @@ def search_names() -> tuple[str, ...]:
     (True, False)
     """
     return tuple(name for name, entry in LIBRARY.items() if entry.search)
+
+
+# One is the other with another phase, or upside down; which one is printed is chance.
+_TWINS = {"sin": "cos", "cos": "sin", "asin": "acos", "acos": "asin", "tan": "cot"}
+
+
+@cache
+def functions_of(name: str) -> frozenset[str]:
+    """Names of the SymPy functions a primitive is written with, and of their twins (sin and cos); none for powers.
+
+    Examples
+    --------
+    >>> sorted(functions_of("sin")), sorted(functions_of("softplus")), sorted(functions_of("square"))
+    (['cos', 'sin'], ['exp', 'log'], [])
+    """
+    u = sympy.Dummy("u", real=True)
+    written = {part.func.__name__ for part in LIBRARY[name](u).atoms(sympy.Function)}
+    return frozenset(written | {_TWINS[function] for function in written if function in _TWINS})
+
+
+def allowed_functions(primitives: Iterable[str]) -> frozenset[str]:
+    """Names of the SymPy functions that the given primitives bring; arithmetic and powers are always there.
+
+    Who has the logarithm has the area functions too, which are logarithms of roots.
+
+    Examples
+    --------
+    >>> sorted(allowed_functions(("square", "gaussian", "sin")))
+    ['cos', 'exp', 'sin']
+    """
+    functions = frozenset().union(*(functions_of(name) for name in primitives))
+    return functions | {"asinh", "acosh"} if "log" in functions else functions

@@ -12,10 +12,11 @@ from sympy import Float, Function, Symbol
 
 from kanlib.errors import InputError
 from kanlib.symbolic.description import description_length, structure_cost
+from kanlib.symbolic.library import allowed_functions
 from kanlib.symbolic.parameters import parametrize
 from kanlib.symbolic.tape import evaluate
 from kanlib.symbolic.univariate import UnivariateFit, univariate_candidates
-from kanlib.symbolic.univariate.atoms import allowed_functions, natural_atoms, products
+from kanlib.symbolic.univariate.atoms import natural_atoms, products
 from kanlib.symbolic.univariate.curve import CONSTANTS, screening_curve
 from kanlib.symbolic.univariate.families import families
 from kanlib.symbolic.univariate.sums import loosened

@@ -16,28 +16,20 @@ from kanlib.errors import InputError
 from kanlib.primitives import PRIMITIVES
 
 from ..edges import search_set
+from ..library import LIBRARY, functions_of
 from ..printing import print_text
 
 __all__ = ["FunctionConstraints", "function_constraints"]
 
-_HEADS: dict[str, tuple[str, ...]] = {
-    "exp": ("exp",),
-    "log": ("log",),
-    # one is the other with another phase, and which one is printed is chance
-    "sin": ("sin", "cos"),
-    "cos": ("sin", "cos"),
-    "tan": ("tan", "cot"),
-    "tanh": ("tanh",),
-    "arctan": ("atan",),
-    "arcsin": ("asin", "acos"),
-    "arccos": ("asin", "acos"),
-    "arctanh": ("atanh",),
-    "sinh": ("sinh",),
-    "cosh": ("cosh",),
-    "abs": ("Abs",),
-    "sign": ("sign",),
-    "erf": ("erf",),
-}
+
+def _heads() -> dict[str, frozenset[str]]:
+    """Primitive -> the functions it may stand as in a formula, for those that are one function and nothing else."""
+    u = sympy.Dummy("u", real=True)
+    alone = {name: entry(u) for name, entry in LIBRARY.items()}
+    return {name: functions_of(name) for name, f in alone.items() if isinstance(f, sympy.Function) and f.args == (u,)}
+
+
+_HEADS = _heads()
 _HALF = sympy.Rational(1, 2)
 _EXPONENTS: dict[str, Callable[[Expr], bool]] = {
     "square": lambda p: p == 2,

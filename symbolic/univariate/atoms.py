@@ -6,7 +6,6 @@ to be searched for can be found by linear algebra alone.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,41 +17,9 @@ from sympy import Expr, Function, Rational, Symbol
 from ..printing import count_nodes
 from ..tape import compile_tape
 
-__all__ = ["Atoms", "allowed_functions", "natural_atoms", "products"]
+__all__ = ["Atoms", "natural_atoms", "products"]
 
 Array = NDArray[np.float64]
-
-_NEEDS = {
-    "exp": ("exp",),
-    "gaussian": ("exp",),
-    "sigmoid": ("exp",),
-    "softplus": ("exp", "log"),
-    "log": ("log", "asinh", "acosh"),
-    "entropy": ("log",),
-    "sin": ("sin", "cos"),
-    "cos": ("sin", "cos"),
-    "tan": ("tan",),
-    "tanh": ("tanh",),
-    "arctan": ("atan",),
-    "arcsin": ("asin", "acos"),
-    "arccos": ("asin", "acos"),
-    "arctanh": ("atanh",),
-    "sinh": ("sinh",),
-    "cosh": ("cosh",),
-    "erf": ("erf",),
-    "abs": ("Abs",),
-}
-
-
-def allowed_functions(primitives: Collection[str]) -> frozenset[str]:
-    """Names of the SymPy functions that the given primitives bring; arithmetic and powers are always there.
-
-    Examples
-    --------
-    >>> sorted(allowed_functions(("square", "gaussian", "sin")))
-    ['cos', 'exp', 'sin']
-    """
-    return frozenset(function for name in primitives for function in _NEEDS.get(name, ()))
 
 
 @dataclass(frozen=True)

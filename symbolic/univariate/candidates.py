@@ -17,8 +17,8 @@ from sympy import Symbol
 
 from kanlib.errors import InputError
 
-from ..library import search_names
-from .atoms import allowed_functions, natural_atoms, products
+from ..library import allowed_functions, search_names
+from .atoms import natural_atoms, products
 from .curve import Curve, Form, screening_curve
 from .families import Coordinate, coordinates
 from .modulated import products_of_waves
