@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -12,9 +12,9 @@ import sympy
 from numpy.typing import ArrayLike, NDArray
 from sympy import Expr, Symbol
 
-from kanlib.errors import FormulaError, InputError, InputTypeError
+from kanlib.errors import FormulaError, InputError
 
-from .parsing import parse_formula
+from .columns import formula_table
 from .printing import (
     count_nodes,
     format_value,
@@ -24,6 +24,7 @@ from .printing import (
     print_text,
     round_to_error,
 )
+from .record import from_record, to_record
 from .tape import evaluate
 
 __all__ = ["Constant", "Formula"]
@@ -151,6 +152,11 @@ class Formula:
         return tuple(found)
 
     @property
+    def fitted(self) -> tuple[Symbol, ...]:
+        """The constants that were fitted, not recognised as exact."""
+        return tuple(symbol for symbol, value in self.values.items() if isinstance(value, float))
+
+    @property
     def complexity(self) -> int:
         """Number of nodes: leaves, operators and functions."""
         return count_nodes(self.expr)
@@ -186,29 +192,7 @@ class Formula:
         InputTypeError
             Values that are not real numbers.
         """
-        return evaluate(self.expr, self.symbols, self._table(X))
-
-    def _table(self, X: Any) -> Array:
-        columns = getattr(X, "columns", None)
-        if columns is not None and hasattr(X, "__getitem__"):
-            by_name = {str(column): column for column in columns}
-            missing = [self.names[index] for index in self.used if self.names[index] not in by_name]
-            if missing:
-                raise InputError(
-                    f"The data frame has columns {list(by_name)[:20]}; the formula reads {missing} too: "
-                    "add or rename columns."
-                )
-            table = np.full((len(X), len(self.names)), np.nan)
-            for index in self.used:
-                table[:, index] = _as_float(X[by_name[self.names[index]]])
-            return table
-        array = _as_float(X)
-        if array.ndim != 2 or array.shape[1] != len(self.symbols):
-            raise InputError(
-                f"predict got an array of shape {array.shape}; expected (n, {len(self.symbols)}), one column for each "
-                f"of {', '.join(self.names[:10])}{', ...' if len(self.names) > 10 else ''}."
-            )
-        return array
+        return evaluate(self.expr, self.symbols, formula_table(X, self.names, self.used))
 
     def latex(self, digits: int = 4) -> str:
         """LaTeX of the right-hand side, floats rounded to ``digits`` significant digits.
@@ -278,27 +262,7 @@ class Formula:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, strings, lists and dicts only: what the CLI writes as JSON."""
-        return {
-            "target": self.target,
-            "formula": str(self),
-            "latex": self.latex(),
-            "symbols": self.symbols_map,
-            "columns": list(self.names),
-            "structure": print_text(self.structure),
-            "complexity": self.complexity,
-            "constants": [
-                {
-                    "symbol": constant.symbol,
-                    "value": constant.value,
-                    "standard_error": _json_number(constant.standard_error),
-                    "exact": constant.exact,
-                }
-                for constant in self.constants
-            ],
-            "residual_std": _json_number(self.residual_std),
-            "dof": self.dof,
-            "relative_errors": self.relative_errors,
-        }
+        return to_record(self)
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Formula:
@@ -317,30 +281,7 @@ class Formula:
         >>> Formula.from_dict(Formula(c1 * s**2, {c1: 2.5}, (s,)).to_dict())
         Formula(y = 2.5*s**2)
         """
-        try:
-            safe = {name: symbol for symbol, name in record["symbols"].items()}
-            names = tuple(str(name) for name in record["columns"])
-            symbols = tuple(Symbol(safe.get(name, name), real=True) for name in names)
-            values = {
-                Symbol(constant["symbol"], real=True): float(constant["value"])
-                if constant["exact"] is None
-                else parse_formula(constant["exact"], ())
-                for constant in record["constants"]
-            }
-            errors = [constant["standard_error"] for constant in record["constants"] if constant["exact"] is None]
-            # records of kanlib 0.1 lack the structure and relative_errors
-            structure = parse_formula(record.get("structure", record["formula"]), (*symbols, *values))
-            details = {key: record[key] for key in ("dof", "residual_std", "target")}
-            relative = bool(record.get("relative_errors", False))
-            variances = [np.nan if error is None else float(error) ** 2 for error in errors]
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            reason = f"it lacks {error}." if isinstance(error, KeyError) else str(error)
-            raise FormulaError(f"The record makes no formula: {reason} Use what Formula.to_dict gave.") from error
-        covariance = None if all(error is None for error in errors) else np.diag(variances)
-        formula = cls(structure, values, symbols, names, covariance, relative_errors=relative, **details)
-        if str(formula) == record["formula"]:
-            return formula
-        return replace(formula, structure=parse_formula(record["formula"], symbols))  # the text that people read
+        return from_record(cls, record)
 
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {latex_name(self.target, self.target)} = {self.latex()}$"
@@ -363,20 +304,3 @@ class Formula:
 
     def __hash__(self) -> int:
         return hash((self.expr, self.symbols, self.names, self.target))
-
-
-def _json_number(value: float | None) -> float | None:
-    """JSON has no NaN and no infinity: both become null."""
-    return value if value is not None and np.isfinite(value) else None
-
-
-def _as_float(values: Any) -> Array:
-    try:
-        array = np.asarray(values)
-        if array.dtype.kind == "c":
-            raise TypeError("complex numbers")
-        return array.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputTypeError(
-            f"predict got values that are not real numbers ({error}); expected an (n, d) table of floats."
-        ) from error

@@ -21,6 +21,7 @@ from kanlib.layer import KANLayer
 from kanlib.network import KAN
 from kanlib.primitives import PRIMITIVES
 
+from ..columns import formula_table
 from ..formula import Formula
 from ..tape import evaluate
 from .graph import Graph
@@ -135,7 +136,7 @@ def _read(formula: Formula | Expr, symbols: Sequence[Symbol] | None) -> tuple[Ex
 
 def _table(formula: Formula | Expr, X: Any, n_columns: int) -> Array:
     if isinstance(formula, Formula):
-        return formula._table(X)
+        return formula_table(X, formula.names, formula.used)
     try:
         table = np.asarray(X, dtype=np.float64)
     except (TypeError, ValueError) as error:

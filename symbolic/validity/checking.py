@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kanlib.errors import InputError
 
+from ..columns import formula_table
 from ..formula import Formula
 from .conditions import conditions
 from .records import Edge, Range, Validity
@@ -51,7 +52,7 @@ def validity(formula: Formula, X: ArrayLike | Any, *, seed: int = 0) -> Validity
     >>> print(validity(law, np.linspace(0, 2, 20)[:, None]))
     v (data from 0 to 2): finite for -3 < v < 3 (denominator root of 1 - v**2/9)
     """
-    table = formula._table(X)
+    table = formula_table(X, formula.names, formula.used)
     used = list(formula.used)
     law = Law(formula)
     rows = table[np.isfinite(law.value(table)) & np.all(np.isfinite(table[:, used]), axis=1)]
