@@ -176,6 +176,8 @@ def discover(
         sample_weight=sample_weight,
         noise=noise,
     )
+    if known.noise is not None:
+        problem = problem.weighted(known.noise.weight(problem.y))
     search = Search(
         problem,
         int(seed),

@@ -20,8 +20,8 @@ from .joint import Candidate
 from .judging import Judging
 from .noise import EQUAL, NoiseModel
 from .printing import print_text
-from .priors.multi_start import spread_rows
 from .priors.prior import Prior
+from .rows import spread_rows
 from .symbolify import finish
 
 __all__ = ["Finishing"]
@@ -146,7 +146,8 @@ class Finishing:
         """A candidate in its shortest form; None where it left the real numbers on the way."""
         problem, noise = self.problem, noise.on(self.rows)
         X, y = problem.X[self.rows], problem.y[self.rows]
-        key = f"{print_text(candidate.structure)} | {noise.name}" if self.checkpoint else ""
+        start = list(candidate.values.values())
+        key = f"{print_text(candidate.structure)} | {start} | {noise.name}" if self.checkpoint else ""
         if key in self.checkpoint.finished:
             known = self.checkpoint.finished[key]
             if known is None:

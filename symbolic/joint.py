@@ -27,6 +27,7 @@ from .compose import network_expression
 from .constants import refit
 from .description import description_length, structure_cost
 from .edges import EdgeFit, fit_edges
+from .rows import spread_rows
 
 __all__ = ["Candidate", "EdgeChoice", "assignments", "edge_choices", "joint_candidates"]
 
@@ -56,7 +57,9 @@ class Candidate:
     length: float
 
 
-def edge_choices(model: KAN, X: Tensor, *, primitives: tuple[str, ...] | None = None) -> list[EdgeChoice]:
+def edge_choices(
+    model: KAN, X: Tensor, *, primitives: tuple[str, ...] | None = None, sample_weight: Array | None = None
+) -> list[EdgeChoice]:
     """Short lists of primitives for every live spline edge of ``model`` (float64) on the data ``X``."""
     plans = plan(model)
     with torch.no_grad():
@@ -77,7 +80,8 @@ def edge_choices(model: KAN, X: Tensor, *, primitives: tuple[str, ...] | None = 
                 xs.append(x)
                 ys.append(p.layer.edge(x, i, j))
                 varying = values[:, j, i] - values[:, j, i].mean()
-                effects.append(float((sensitivity[depth][:, :, j] * varying).square().mean().sqrt()))
+                squares = (sensitivity[depth][:, :, j] * varying).square().mean(dim=0).numpy()
+                effects.append(math.sqrt(float(np.average(squares, weights=sample_weight))))
         fits = fit_edges(torch.stack(xs), torch.stack(ys), primitives)
         for (j, i), effect, edge_fits in zip(pairs, effects, fits, strict=True):
             found.append(EdgeChoice(depth, i, j, tuple((effect, fit) for fit in edge_fits)))
@@ -138,9 +142,9 @@ def joint_candidates(
     network = copy.deepcopy(model).to(torch.float64)
     table = torch.as_tensor(X, dtype=torch.float64)
     with torch.no_grad():
-        error = float(np.sqrt(np.mean((network(table)[:, output].numpy() - y) ** 2)))
-    choices = priced(edge_choices(network, table, primitives=primitives), error)
-    rows = _spread_rows(len(y), _REFIT_ROWS)
+        error = math.sqrt(float(np.average((network(table)[:, output].numpy() - y) ** 2, weights=sample_weight)))
+    choices = priced(edge_choices(network, table, primitives=primitives, sample_weight=sample_weight), error)
+    rows = spread_rows(len(y), _REFIT_ROWS)
     X_few, y_few, spread = X[rows], y[rows], float(np.std(y))
     weight = None if sample_weight is None else sample_weight[rows] / sample_weight[rows].mean()
     scaled = y_few if weight is None else y_few * np.sqrt(weight)
@@ -170,7 +174,3 @@ def _assign(network: KAN, choices: Sequence[EdgeChoice], index: tuple[int, ...])
     for choice, position in zip(choices, index, strict=True):
         fit = choice.fits[position][1]
         network.layers[choice.layer].fix_edge(choice.i, choice.j, fit.name, fit.constants)
-
-
-def _spread_rows(n: int, most: int) -> NDArray[np.int64]:
-    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.int64))

@@ -13,7 +13,6 @@ from .discovery import FrontPoint
 from .formula import Formula
 from .joint import Candidate
 from .noise import NoiseModel
-from .priors.noise import RowNoise
 from .priors.prior import Prior
 from .problem import Problem
 from .reference import polynomial_length
@@ -70,7 +69,8 @@ class Judging:
 
     def refer(self, name: str, residuals: Array) -> None:
         """Keep the residuals of a network or stand-in on the held-out rows as what a formula must not fall behind."""
-        reference = Reference.of(name, residuals, self.problem.spread)
+        assert self.held is not None, "without rows to hold out there is nothing to compare on"
+        reference = Reference.of(name, residuals, self.problem, self.held)
         if reference is not None:
             self.references.append(reference)
 
@@ -85,7 +85,8 @@ class Judging:
         self.tried += 1
         problem = self.problem
         residuals = held_out_residuals(formula, problem.X, problem.y, self.held)
-        error = math.sqrt(float(np.mean(residuals**2)))
+        seen = slice(None) if self.held is None else self.held
+        error = math.sqrt(float(np.mean((residuals * problem.roots[seen]) ** 2)))
         if self.held is not None and not error <= _HOPELESS * self.floor() * problem.spread + EXACT * problem.spread:
             return True
         return not error < problem.spread * math.exp(-1 / len(residuals))  # one nat better than the mean
@@ -95,7 +96,7 @@ class Judging:
         problem = self.problem
         residuals = held_out_residuals(formula, problem.X, problem.y, self.held, noise.weight(problem.y))
         everywhere = problem.y - formula.predict(problem.X)
-        judgement = self.judge(residuals, everywhere, noise)
+        judgement = self.judge(residuals, everywhere)
         rmse = math.sqrt(float(np.mean(residuals**2)))
         # Few rows: the residuals of left-out rows, which many constants cannot make small.
         few = self.held is None
@@ -134,11 +135,9 @@ class Judging:
             return Judgement(True, (*judgement.reasons, f"its residuals have the size of the known noise ({size})"))
         return judgement
 
-    def judge(self, residuals: Array, everywhere: Array, noise: NoiseModel) -> Judgement:
+    def judge(self, residuals: Array, everywhere: Array) -> Judgement:
         """The tests of the verdict, in units of each row's error where these are known."""
-        y, held = self.problem.y, self.held
-        root = 1.0 / noise.size if isinstance(noise, RowNoise) else np.ones(len(y))
-        root = root / math.sqrt(float(np.mean(root**2)))
+        y, held, root = self.problem.y, self.held, self.problem.roots
         network: Array | None = None
         if held is None:
             n = len(y)
@@ -148,14 +147,13 @@ class Judging:
             if self.references:
                 network = min(self.references, key=lambda other: other.error).residuals * root[held]
         seen = slice(None) if held is None else held
-        centred = y - np.average(y, weights=root**2)
         return judge(
             residuals * root[seen],
             reference * root[seen],
             network,
             all_residuals=everywhere * root,
             X=self.problem.X,
-            spread=math.sqrt(float(np.mean((centred * root) ** 2))),
+            spread=self.problem.spread,
             rng=np.random.default_rng(self.seed),
             one_by_one=held is None,
             tried=self.tried,

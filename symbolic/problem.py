@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,10 @@ from kanlib.data import as_tensor, finite
 from kanlib.errors import InputError
 from kanlib.network import KAN
 
+from .rows import spread_rows
 from .shapes import Sample
 
-__all__ = ["FEW_ROWS", "Problem", "sample_of", "split", "table"]
+__all__ = ["FEW_ROWS", "Problem", "hold_out", "sample_of", "table"]
 
 Array = NDArray[np.float64]
 
@@ -28,7 +29,10 @@ _MOST_ROWS = 4000  # networks see at most so many rows; formulas see all
 
 @dataclass(frozen=True)
 class Problem:
-    """A checked table; ``varying`` are the columns that are not constant."""
+    """A checked table; ``varying`` are the columns that are not constant.
+
+    ``root`` holds the square roots of the rows' weights, with a mean square of 1; None where all rows count alike.
+    """
 
     X: Array
     y: Array
@@ -36,10 +40,23 @@ class Problem:
     target_name: str
     varying: tuple[int, ...]
     notes: tuple[str, ...]
+    root: Array | None = None
+
+    @property
+    def roots(self) -> Array:
+        """(n,) what an error of each row counts."""
+        return np.ones(len(self.y)) if self.root is None else self.root
 
     @property
     def spread(self) -> float:
-        return float(np.std(self.y))
+        """Standard deviation of y, rows counted by their weights."""
+        mean = np.average(self.y, weights=self.roots**2)
+        return math.sqrt(float(np.mean(((self.y - mean) * self.roots) ** 2)))
+
+    def weighted(self, weight: Array | None) -> Problem:
+        """The same table with weights of its rows, up to one common factor."""
+        root = None if weight is None else np.sqrt(weight / weight.mean())
+        return replace(self, root=None if root is None or np.ptp(root) == 0 else root)
 
     def on_all_columns(self, network: KAN) -> KAN:
         """A network on the varying columns becomes one on the original table."""
@@ -120,29 +137,37 @@ def table(X: ArrayLike | Any, y: ArrayLike, names: Sequence[str] | None, target_
     return Problem(table_X, table_y, tuple(names), target_name, varying, notes)
 
 
-def split(problem: Problem, rng: np.random.Generator) -> tuple[NDArray[np.bool_] | None, Sample]:
-    """Rows to hold out (None where they are too few to spare any), and the sample networks are trained on."""
-    n = len(problem.y)
-    held = None
-    if n >= FEW_ROWS:
-        held = np.zeros(n, dtype=bool)
-        held[rng.permutation(n)[: max(10, n // 5)]] = True
-    return held, sample_of(problem.X[:, list(problem.varying)], problem.y, held)
+def hold_out(n: int, rng: np.random.Generator) -> NDArray[np.bool_] | None:
+    """Which of n rows to hold out, a fifth at random; None where they are too few to spare any."""
+    if n < FEW_ROWS:
+        return None
+    held = np.zeros(n, dtype=bool)
+    held[rng.permutation(n)[: max(10, n // 5)]] = True
+    return held
 
 
-def sample_of(Z: Array, y: Array, held: NDArray[np.bool_] | None, factor: Array | None = None) -> Sample:
-    """The sample for y = factor * F(Z): the target is y / factor, rows weigh what an error of theirs does to y."""
+def sample_of(
+    Z: Array, y: Array, held: NDArray[np.bool_] | None, factor: Array | None = None, root: Array | None = None
+) -> Sample:
+    """The sample for y = factor * F(Z): the target is y / factor, rows weigh what an error of theirs does to y.
+
+    ``root`` holds the square roots of the rows' own weights.
+    """
     train_rows = held_rows = np.arange(len(y))
     if held is not None:
         held_rows, train_rows = np.flatnonzero(held), np.flatnonzero(~held)
         if len(train_rows) > _MOST_ROWS:
-            train_rows = train_rows[np.linspace(0, len(train_rows) - 1, _MOST_ROWS).round().astype(int)]
+            train_rows = train_rows[spread_rows(len(train_rows), _MOST_ROWS)]
     target = y if factor is None else y / factor
-    weight = None if factor is None else factor**2
+    equal = factor is None and root is None
+    weight = None if equal else ((1.0 if factor is None else factor) * (1.0 if root is None else root)) ** 2
     mean = 1.0 if weight is None else float(weight[train_rows].mean())
     w = None if weight is None else weight[train_rows] / mean
     shift = float(np.average(target[train_rows], weights=w))
     scale = math.sqrt(float(np.average((target[train_rows] - shift) ** 2, weights=w))) or 1.0
+    own = None if root is None else root[train_rows] ** 2
+    of_y = y[train_rows] - np.average(y[train_rows], weights=own)
+    spread = math.sqrt(float(np.average(of_y**2, weights=own)) * (1.0 if own is None else float(own.mean()))) or 1.0
 
     def tensor(values: Array) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(values))
@@ -157,5 +182,5 @@ def sample_of(Z: Array, y: Array, held: NDArray[np.bool_] | None, factor: Array 
         held is not None,
         None if w is None else tensor(w),
         None if weight is None else tensor(weight[held_rows] / mean),
-        1.0 if factor is None else math.sqrt(mean) * scale / (float(y[train_rows].std()) or 1.0),
+        1.0 if equal else math.sqrt(mean) * scale / spread,
     )

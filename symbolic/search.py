@@ -24,7 +24,7 @@ from .judging import Judging
 from .names import safe_symbols
 from .printing import print_text
 from .priors.prior import Prior
-from .problem import Problem, split
+from .problem import Problem, hold_out
 from .runner import Runner
 from .shapes import Shape, Trained, bears, ladder
 from .tasks import CLOSED, MOST_EDGES, Task
@@ -64,7 +64,7 @@ class Search:
         self.start = time.monotonic()
         self.problem, self.known, self.primitives = problem, known, known.primitives
         self.seed, self.time_limit, self.callback = seed, time_limit, callback
-        self.held, self.sample = split(problem, np.random.default_rng(seed))
+        self.held = hold_out(len(problem.y), np.random.default_rng(seed))
         self.symbols, _ = safe_symbols(problem.names)
         self.notes = [*problem.notes, *known.notes]
         n = len(problem.y)
@@ -80,6 +80,7 @@ class Search:
         self.judging = Judging(problem, self.held, seed, known)
         self.looked_at: set[str] = set()
         self.stage, self.stopped = "coordinates", False
+        self.floor = math.inf
         self.checkpoint = Checkpoint(
             checkpoint, fingerprint(problem, seed, (*known.primitives, known.fingerprint)), self.symbols
         )
@@ -175,6 +176,8 @@ class Search:
             else:
                 self.notes.append("time was up before all coordinates were looked for")
         self.judging.references += found.references
+        # All tasks are given the floor that the coordinates left, so that it does not matter which task ends first.
+        self.floor = min((reference.error for reference in found.references), default=math.inf)
         if found.coordinates:
             self.notes.append(f"coordinates: {self.problem.target_name} = {found.coordinates[0].text()}")
         used = [self.symbols[i] for i in self.problem.varying]
@@ -190,11 +193,9 @@ class Search:
         names = [CLOSED] if self.held is not None else []
         if view.sample is not None:
             names += [shape.name for shape in ladder(view.coordinates.k) if bears(shape, view.sample)]
-        # All are given the floor that the coordinates left, so that it does not matter which task ends first.
-        floor = min((reference.error for reference in self.judging.references), default=math.inf)
         left = self.left() - min(_RESERVE * self.time_limit, _MOST_RESERVE)
         end = {name: time.time() + left * (_CLOSED if name == CLOSED else 1.0) for name in names}
-        return {name: Task(view, name, self.primitives, self.seed, floor, end[name]) for name in names}
+        return {name: Task(view, name, self.primitives, self.seed, self.floor, end[name]) for name in names}
 
     def explore(self, view: View) -> None:
         self.tell(view.name)

@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 import torch
 
@@ -126,8 +125,9 @@ def stages(task: Task, expired: Callable[[], bool]) -> Iterator[Part]:
     Closed forms come in several stages, the quick ones first; a shape first gives its network, then its formulas.
     """
     if task.name == CLOSED:
-        found = task.view.closed_forms(task.primitives, task.floor, expired)
-        for forms in islice(_in_time(found, task), len(task.done), None):
+        known = [part.candidates for part in task.done]
+        found = task.view.closed_forms(task.primitives, task.floor, expired, known)
+        for forms in _in_time(found, task):
             yield Part(tuple(forms or ()), complete=forms is not None and not expired())
         return
     shape = shape_of(task)

@@ -239,7 +239,7 @@ def neighbour_score(X: Array, residuals: Array, rng: np.random.Generator, permut
     nearest = np.stack([_nearest(varying / spread[spread > 0]), _nearest(rankdata(varying, axis=0))])
     centred = residuals - residuals.mean()
     # Ranks keep a few large residuals from deciding.
-    ranks = np.argsort(np.argsort(centred)) - (len(centred) - 1) / 2
+    ranks = rankdata(centred) - (len(centred) + 1) / 2
     observed = float((ranks[nearest] @ ranks).sum())
     shuffled = np.empty(permutations)
     for k in range(permutations):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import sympy
@@ -18,10 +19,11 @@ from .compose import canonical, parametrize
 from .constants import refit
 from .description import description_length, structure_cost
 from .joint import Candidate, joint_candidates
-from .library import LIBRARY
+from .library import allowed_functions
 from .problem import sample_of
 from .rational.candidates import rational_candidates
 from .reduction.coordinates import Coordinates
+from .rows import spread_rows
 from .separable.additive import additive_forms
 from .separable.bivariate import bivariate_forms
 from .shapes import Sample
@@ -49,7 +51,7 @@ class View:
     inputs : one symbol a coordinate.
     sample : rows for networks of the coordinates; None without coordinates.
     X, y : the rows formulas are fitted to.
-    Z, factor : coordinates and factor on these rows.
+    Z, factor, root : coordinates, factor and the square roots of the weights of these rows.
     """
 
     coordinates: Coordinates
@@ -60,10 +62,17 @@ class View:
     y: Array
     Z: Array
     factor: Array
+    root: Array
 
     @classmethod
     def of(
-        cls, coordinates: Coordinates, columns: tuple[Symbol, ...], X: Array, y: Array, held: NDArray[np.bool_] | None
+        cls,
+        coordinates: Coordinates,
+        columns: tuple[Symbol, ...],
+        X: Array,
+        y: Array,
+        held: NDArray[np.bool_] | None,
+        root: Array | None = None,
     ) -> View | None:
         """The view of a table; None where the coordinates are not finite on all of its rows."""
         moved = coordinates.on(columns, X)
@@ -71,56 +80,88 @@ class View:
             return None
         inputs = tuple(Dummy(f"z{i + 1}", real=True) for i in range(moved.k))
         factor = None if moved.factor == 1 else moved.factor_values
-        sample = sample_of(moved.values, y, held, factor) if moved.k else None
+        sample = sample_of(moved.values, y, held, factor, root) if moved.k else None
         rows = slice(None) if held is None else ~held
-        return cls(moved, columns, inputs, sample, X[rows], y[rows], moved.values[rows], moved.factor_values[rows])
+        own = np.ones(len(y)) if root is None else root
+        parts = (X, y, moved.values, moved.factor_values, own)
+        return cls(moved, columns, inputs, sample, *(part[rows] for part in parts))
 
     @property
     def name(self) -> str:
         return self.coordinates.text()
 
     def closed_forms(
-        self, primitives: Sequence[str], floor: float, expired: Callable[[], bool]
+        self,
+        primitives: Sequence[str],
+        floor: float,
+        expired: Callable[[], bool],
+        done: Sequence[Sequence[Candidate]] = (),
     ) -> Iterator[list[Candidate]]:
         """Stage by stage, each with its shortest description first: ratios of polynomials, then what is more work.
 
         Parameters
         ----------
         floor : error relative to the spread of y that nothing improves on.
+        done : the stages that are known; those after them are given.
         """
-        found: set[Expr] = set()
-        for forms in self._stages(primitives, floor, expired):
+        found = {candidate.structure for stage in done for candidate in stage}
+        functions = allowed_functions(primitives)
+        for forms in islice(self._stages(primitives, floor, expired), len(done), None):
             stage = []
             for form in forms:
-                candidate = self.candidate(form) if _allowed(form, primitives) else None
+                known = all(part.func.__name__ in functions for part in form.atoms(sympy.Function))
+                candidate = self.candidate(form) if known else None
                 if candidate is not None and candidate.structure not in found:
                     found.add(candidate.structure)
                     stage.append(candidate)
             yield sorted(stage, key=lambda candidate: candidate.length)
 
-    def _stages(self, primitives: Sequence[str], floor: float, expired: Callable[[], bool]) -> Iterator[Iterable[Expr]]:
+    def _stages(self, primitives: Sequence[str], floor: float, expired: Callable[[], bool]) -> Iterator[Iterator[Expr]]:
+        """Each does no work before it is asked for its first form."""
         k = self.coordinates.k
-        if not k:
-            yield [sympy.Float(float(self.factor @ self.y) / float(self.factor @ self.factor))]
+        if self.sample is None:
+            scaled = self.factor * self.root
+            yield iter([sympy.Float(float(scaled @ (self.y * self.root)) / float(scaled @ scaled))])
             return
-        weight = self.factor**2 / float(np.mean(self.factor**2))
+        weight = self._weight
         target = self.y / self.factor
+        sums = (self.Z, target, weight, self.inputs, primitives, floor / self.sample.units, expired)
         if k > _MANY:
-            # so many coordinates are a sum, or nothing that can be read
-            yield additive_forms(self.Z, target, weight, self.inputs, primitives, floor, expired)
-        yield [
-            fit.expr for fit in rational_candidates(self.Z, self.y, self.inputs, factor=self.factor, expired=expired)
-        ]
+            yield additive_forms(*sums)  # so many coordinates are a sum, or nothing that can be read
+        yield self._ratios(expired)
         if k == 1:
             for z, expr in self._directions():
-                curves = univariate_candidates(
-                    z, target, self.inputs[0], sample_weight=weight, primitives=primitives, expired=expired
-                )
-                yield [fit.expr.xreplace({self.inputs[0]: expr}) for fit in curves]
+                yield self._curves(z, expr, target, weight, primitives, expired)
         if 2 <= k <= _MANY:
-            yield additive_forms(self.Z, target, weight, self.inputs, primitives, floor, expired)
+            yield additive_forms(*sums)
         if k == 2:
-            yield bivariate_forms(self.Z, target, weight, self.inputs, primitives, floor, expired)
+            yield bivariate_forms(*sums)
+
+    @property
+    def _weight(self) -> Array:
+        """(n,) what the squared error of F counts in each row, 1 on average."""
+        weight = (self.factor * self.root) ** 2
+        return weight / float(np.mean(weight))
+
+    def _ratios(self, expired: Callable[[], bool]) -> Iterator[Expr]:
+        fits = rational_candidates(
+            self.Z, self.y, self.inputs, factor=self.factor, sample_weight=self.root**2, expired=expired
+        )
+        yield from (fit.expr for fit in fits)
+
+    def _curves(
+        self,
+        z: Array,
+        expr: Expr,
+        target: Array,
+        weight: Array,
+        primitives: Sequence[str],
+        expired: Callable[[], bool],
+    ) -> Iterator[Expr]:
+        """Closed forms of one coordinate, or of ``expr``, what z holds of it."""
+        symbol = self.inputs[0]
+        fits = univariate_candidates(z, target, symbol, sample_weight=weight, primitives=primitives, expired=expired)
+        yield from (fit.expr.xreplace({symbol: expr}) for fit in fits)
 
     def _directions(self) -> Iterator[tuple[Array, Expr]]:
         """The coordinate, and its inverse where it has one: a/b is as good a coordinate as b/a."""
@@ -133,15 +174,14 @@ class View:
         self, network: KAN, primitives: Sequence[str], expired: Callable[[], bool], most: int
     ) -> list[Candidate]:
         """Primitives for the edges of a network of the coordinates, in the columns; shortest description first."""
-        weighted = self.coordinates.factor != 1
         found = joint_candidates(
             network,
             self.Z,
-            self.y / self.factor if weighted else self.y,
+            self.y / self.factor,
             self.inputs,
             primitives=tuple(primitives),
             most=most,
-            sample_weight=self.factor**2 if weighted else None,
+            sample_weight=self._weight,
             expired=expired,
         )
         moved: dict[Expr, Candidate] = {}
@@ -159,21 +199,14 @@ class View:
             structure, values = parametrize(expr, self.columns)
             if len(values) > max(_MOST_CONSTANTS, 3 * self.coordinates.k):
                 return None
-            rows = np.unique(np.linspace(0, len(self.y) - 1, min(len(self.y), _ROWS)).round().astype(int))
-            X, y = self.X[rows], self.y[rows]
-            fit = refit(structure, tuple(values), self.columns, X, y, list(values.values()), max_evaluations=60)
+            rows = spread_rows(len(self.y), _ROWS)
+            X, y, root = self.X[rows], self.y[rows], self.root[rows]
+            start = list(values.values())
+            fit = refit(structure, tuple(values), self.columns, X, y, start, root**2, max_evaluations=60)
         except (FormulaError, OverflowError, ZeroDivisionError):
             return None
         if not math.isfinite(fit.rss):
             return None
         fitted = dict(zip(values, map(float, fit.values), strict=True))
-        length = description_length(fit.rss, len(y), fit.rank, y, structure_cost(structure))
+        length = description_length(fit.rss, len(y), fit.rank, y * root, structure_cost(structure))
         return Candidate(structure, fitted, fit.rmse, length)
-
-
-def _allowed(form: Expr, primitives: Sequence[str]) -> bool:
-    """Whether all functions of a form are among the primitives (arithmetic and powers always are)."""
-    u = Dummy("u", real=True)
-    known = {part.func for name in primitives for part in LIBRARY[name](u, sympy.S.One).atoms(sympy.Function)}
-    twins = {sympy.cos: sympy.sin, sympy.acos: sympy.asin, sympy.asinh: sympy.log, sympy.acosh: sympy.log}
-    return all(part.func in known or twins.get(part.func) in known for part in form.atoms(sympy.Function))

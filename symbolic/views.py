@@ -33,7 +33,7 @@ class Reference:
     ----------
     name : for messages.
     residuals : (m,).
-    error : relative to the spread of y, worst rows left aside.
+    error : relative to the spread of y, rows counted by their weights, worst rows left aside.
     """
 
     name: str
@@ -41,11 +41,11 @@ class Reference:
     error: float
 
     @classmethod
-    def of(cls, name: str, residuals: Array, spread: float) -> Reference | None:
+    def of(cls, name: str, residuals: Array, problem: Problem, held: NDArray[np.bool_]) -> Reference | None:
         """None where the residuals are not all finite."""
         if not np.all(np.isfinite(residuals)):
             return None
-        return cls(name, residuals, trimmed_error((residuals / spread) ** 2))
+        return cls(name, residuals, trimmed_error((residuals * problem.roots[held] / problem.spread) ** 2))
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def ways(
 
     def attempt() -> list[Step] | Exception:
         try:
-            return reduce_coordinates(X[~held], problem.y[~held], used, expired)
+            return reduce_coordinates(X[~held], problem.y[~held], used, expired, problem.roots[~held])
         except Exception as error:  # `within` would pass over it
             return error
 
@@ -89,7 +89,7 @@ def ways(
     if isinstance(steps, Exception):
         raise steps
     chosen = tuple(step.coordinates for step in steps[1:][-_VIEWS:][::-1])
-    references = [_reference(step, used, X[held], problem.y[held], problem.spread) for step in steps]
+    references = [_reference(step, used, X[held], problem, held) for step in steps]
     return Ways(chosen, tuple(each for each in references if each is not None), not expired())
 
 
@@ -99,14 +99,16 @@ def views_of(
     """The views of these coordinates, and that of the columns themselves; those that are finite on all rows."""
     used = tuple(symbols[i] for i in problem.varying)
     X = problem.X[:, list(problem.varying)]
-    found = [View.of(each, used, X, problem.y, held) for each in [*chosen, start(used, X)]]
+    found = [View.of(each, used, X, problem.y, held, problem.root) for each in [*chosen, start(used, X)]]
     return [view for view in found if view is not None]
 
 
-def _reference(step: Step, symbols: Sequence[Symbol], X: Array, y: Array, spread: float) -> Reference | None:
+def _reference(
+    step: Step, symbols: Sequence[Symbol], X: Array, problem: Problem, held: NDArray[np.bool_]
+) -> Reference | None:
     """The residuals of a step's stand-in on rows it was not fitted to."""
     moved = step.coordinates.on(symbols, X) if step.surrogate is not None else None
     if moved is None or step.surrogate is None:
         return None
-    residuals = moved.factor_values * step.surrogate.predict(moved.values) - y
-    return Reference.of(f"a polynomial in {moved.text()}", residuals, spread)
+    residuals = moved.factor_values * step.surrogate.predict(moved.values) - problem.y[held]
+    return Reference.of(f"a polynomial in {moved.text()}", residuals, problem, held)

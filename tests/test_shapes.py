@@ -11,7 +11,7 @@ import torch
 
 from kanlib.symbolic.edges import EdgeFit
 from kanlib.symbolic.joint import EdgeChoice, assignments, edge_choices, joint_candidates
-from kanlib.symbolic.problem import split, table
+from kanlib.symbolic.problem import hold_out, sample_of
 from kanlib.symbolic.shapes import Trained, held_error, ladder, train
 from kanlib.symbolic.trim import edge_effects, in_units_of_y, trim
 
@@ -25,7 +25,7 @@ LAWS: dict[str, tuple[int, Callable[[np.ndarray], np.ndarray]]] = {
 
 def _trained(law: Callable[[np.ndarray], np.ndarray], d: int, n: int = 300) -> dict[str, Trained]:
     X = np.random.default_rng(5).uniform(-1, 1, (n, d))
-    _, sample = split(table(X, law(X.T), None, None), np.random.default_rng(0))
+    sample = sample_of(X, law(X.T), hold_out(len(X), np.random.default_rng(0)))
     found = {}
     for shape in ladder(d, largest_sum=2)[:-1]:
         trained = train(shape, sample, torch.Generator().manual_seed(0))
@@ -52,7 +52,8 @@ def test_few_rows_get_coarse_grids_or_no_network() -> None:
     rng = np.random.default_rng(0)
     for n in (6, 8, 12, 30):
         X = rng.uniform(0, 1, (n, 2))
-        held, sample = split(table(X, X[:, 0] + X[:, 1] ** 2, None, None), rng)
+        held = hold_out(n, rng)
+        sample = sample_of(X, X[:, 0] + X[:, 1] ** 2, held)
         assert held is None and sample.n_rows == n
         for shape in ladder(2):
             trained = train(shape, sample, torch.Generator().manual_seed(0))
@@ -64,7 +65,7 @@ def test_few_rows_get_coarse_grids_or_no_network() -> None:
 def test_trimming_cuts_inputs_that_do_not_matter_and_only_those() -> None:
     X = np.random.default_rng(1).uniform(-1, 1, (400, 5))
     y = np.exp(X[:, 1]) + np.sin(2 * X[:, 3])
-    _, sample = split(table(X, y, None, None), np.random.default_rng(0))
+    sample = sample_of(X, y, hold_out(len(X), np.random.default_rng(0)))
     trained = train(ladder(5)[0], sample, torch.Generator().manual_seed(0))
     assert trained is not None
     cut = trim(trained, sample, share=0.5)
@@ -102,7 +103,7 @@ def test_candidates_of_a_trained_link_are_exact() -> None:
     d, law = LAWS["link of a sum"]
     X = np.random.default_rng(2).uniform(-1, 1, (300, d))
     y = law(X.T)
-    _, sample = split(table(X, y, None, None), np.random.default_rng(0))
+    sample = sample_of(X, y, hold_out(len(X), np.random.default_rng(0)))
     trained = train(ladder(d)[1], sample, torch.Generator().manual_seed(0))
     assert trained is not None
     network = in_units_of_y(trained.model, sample.scale, sample.shift)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kanlib.symbolic.reduction.surrogate import STYLES, Style, Surrogate, fit_surrogate, spread_rows, trimmed_error
+from kanlib.symbolic.reduction.surrogate import STYLES, Style, Surrogate, fit_surrogate, stand_in_rows, trimmed_error
 
 Array = np.ndarray
 PLAIN: Style = (False, False)
@@ -124,8 +124,8 @@ def test_a_logarithm_needs_one_sign() -> None:
 
 
 def test_rows_and_trimming() -> None:
-    assert np.array_equal(spread_rows(7), np.arange(7))
-    rows = spread_rows(10_000)
+    assert np.array_equal(stand_in_rows(7), np.arange(7))
+    rows = stand_in_rows(10_000)
     assert len(rows) < 2000 and rows[0] == 0 and rows[-1] == 9999 and np.all(np.diff(rows) > 0)
     errors = np.ones(100)
     errors[3] = 1e30

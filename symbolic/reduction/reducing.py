@@ -1,7 +1,7 @@
 """Fewer coordinates, one at a time: a change is kept where unseen rows are described as well as before.
 
 With one coordinate less the stand-in affords a higher degree, so a change that holds lowers its error (often by
-decades), one that does not hold raises it. Only rows that were not fitted decide.
+decades), one that does not hold raises it. The errors are those of rows left out of the fit.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sympy import Expr, Float, Symbol
 from ..description import NODE_COST
 from ..printing import count_nodes
 from .coordinates import Change, Coordinates, start
-from .surrogate import Surrogate, fit_surrogate, least_squares, spread_rows, trimmed_error
+from .surrogate import STYLES, Style, Surrogate, fit_surrogate, least_squares, stand_in_rows, trimmed_error
 from .symmetry import proposals
 
 __all__ = ["Step", "reduce_coordinates"]
@@ -26,6 +26,7 @@ Array = NDArray[np.float64]
 
 _MANY = 5  # coordinates beyond which the irrelevant are looked for first
 _CURVE_DEGREE = 8
+_ADDITIVE = 1.02  # times the stand-in's error: a sum of curves describes the law as well
 _TESTS = 6  # proposals that are tested before the best is taken
 _MOST_TESTS, _MOST_ROUGH_TESTS = 24, 60  # tests in vain before a point counts as the end
 _BIG_DEFECT = 0.6
@@ -64,12 +65,15 @@ def reduce_coordinates(
     y: Array,
     symbols: Sequence[Symbol],
     expired: Callable[[], bool] = lambda: False,
+    root: Array | None = None,
 ) -> list[Step]:
     """The columns, then ever fewer coordinates that say the same about y.
 
     Parameters
     ----------
     X, y : (n, d), (n,). symbols : one a column.
+    expired : asked between tests; when true, the way so far is returned.
+    root : (n,) square roots of the rows' weights, ones by default.
 
     Examples
     --------
@@ -80,25 +84,26 @@ def reduce_coordinates(
     >>> reduce_coordinates(X, y, sympy.symbols("m a b", real=True))[-1].coordinates.text()
     'm * F(a - b)'
     """
+    target = _Target(y, np.ones(len(y)) if root is None else root)
     here = start(symbols, X)
-    current = fit_surrogate(here.values, y, here.factor_values)
+    current = target.stand_in(here)
     if current is None:
         return [Step(here, math.nan, "")]
     steps = [Step(here, current.error, "", current)]
     if here.k > _MANY:
-        few = _without_irrelevant(here, y)
-        if few is not None:
-            here, current = few
+        fewer, current = _without_irrelevant(here, target, current)
+        if fewer is not here:
+            here = fewer
             steps.append(Step(here, current.error, "drop", current))
-        if here.k > _MANY and additive_error(here, y) <= 1.02 * current.error:
+        if here.k > _MANY and _additive(here, target)[0] <= _ADDITIVE * current.error:
             return steps  # a sum of many parts: nothing to be gained by merging them
     while here.k and not expired():
-        best = _best_change(here, y, current, expired)
+        best = _best_change(here, target, current, expired)
         if best is None:
             break
         change, error = best
         here = change.coordinates
-        refined = fit_surrogate(here.values, y, here.factor_values) if here.k else None
+        refined = target.stand_in(here) if here.k else None
         steps.append(Step(here, error if refined is None else refined.error, change.kind, refined))
         if refined is None:
             break
@@ -106,70 +111,67 @@ def reduce_coordinates(
     return steps
 
 
-def _without_irrelevant(here: Coordinates, y: Array) -> tuple[Coordinates, Surrogate] | None:
-    """As few coordinates as describe y as well, dropped half by half from the weakest; None where all matter.
+@dataclass(frozen=True)
+class _Target:
+    """y, and the square roots of the rows' weights: with both y and the factor times root, errors are weighted."""
+
+    y: Array
+    root: Array
+
+    def stand_in(
+        self, here: Coordinates, styles: Sequence[Style] = STYLES, degrees: Sequence[int] | None = None
+    ) -> Surrogate | None:
+        return fit_surrogate(here.values, self.y * self.root, here.factor_values * self.root, styles, degrees)
+
+    def rows(self, here: Coordinates) -> tuple[Array, Array, Array]:
+        """Coordinates, weighted factor and weighted y on the rows that a stand-in is fitted to."""
+        rows = stand_in_rows(len(self.y))
+        root = self.root[rows]
+        return here.values[rows], here.factor_values[rows] * root, self.y[rows] * root
+
+
+def _without_irrelevant(here: Coordinates, target: _Target, current: Surrogate) -> tuple[Coordinates, Surrogate]:
+    """As few coordinates as describe y as well, dropped half by half from the weakest.
 
     The weakest are those that add least to a sum of curves of single coordinates and to a polynomial of all of them.
     """
-    current = fit_surrogate(here.values, y, here.factor_values)
-    best: tuple[Coordinates, Surrogate] | None = None
-    if current is None:
-        return None
+    spread = float(target.y.std()) or 1.0
+    additive, parts = _additive(here, target)
     size = here.k // 2
     while size and here.k > 1:
-        rows = spread_rows(len(y))
-        slopes = np.sqrt(np.nanmean(current.gradient(here.values[rows]) ** 2, axis=0)) * here.values.std(axis=0)
-        effects = np.maximum(slopes / (float(y.std()) or 1.0), additive_effects(here, y))
-        weakest = np.argsort(effects)[: min(size, here.k - 1)]
+        slopes = current.gradient(target.rows(here)[0])
+        effects = np.sqrt(np.nanmean(slopes**2, axis=0)) * here.values.std(axis=0) / spread
+        weakest = np.argsort(np.maximum(effects, parts))[: min(size, here.k - 1)]
         kept = [i for i in range(here.k) if i not in weakest]
         fewer = Coordinates(
             tuple(here.expressions[i] for i in kept), here.values[:, kept], here.factor, here.factor_values
         )
-        trial = fit_surrogate(fewer.values, y, fewer.factor_values)
-        if trial is not None and trial.error <= current.error and additive_error(fewer, y) <= additive_error(here, y):
-            here, current = fewer, trial
-            best = (here, current)
+        trial, (error, curves) = target.stand_in(fewer), _additive(fewer, target)
+        if trial is not None and trial.error <= current.error and error <= additive:
+            here, current, additive, parts = fewer, trial, error, curves
             size = min(size, here.k // 2)
         else:
             size //= 2
-    return best
+    return here, current
 
 
-def _additive_design(here: Coordinates, y: Array) -> tuple[Array, Array, int]:
-    """Curves of degree 8 of every coordinate, and a constant; the target; and the rows they are on."""
-    rows = spread_rows(len(y))
-    Z = here.values[rows]
-    degree = max(2, min(_CURVE_DEGREE, len(rows) // (4 * here.k)))
+def _additive(here: Coordinates, target: _Target) -> tuple[float, Array]:
+    """Error of a sum of curves of single coordinates on left-out rows, and what each curve contributes to y, (k,)."""
+    Z, factor, y = target.rows(here)
+    degree = max(2, min(_CURVE_DEGREE, len(y) // (4 * here.k)))
     low, high = Z.min(axis=0), Z.max(axis=0)
     unit = (2 * Z - low - high) / np.where(high > low, high - low, 1.0)
-    curves = np.polynomial.chebyshev.chebvander(unit, degree)[..., 1:].reshape(len(rows), -1)
-    design = np.column_stack([np.ones(len(rows)), curves]) * here.factor_values[rows, None]
-    return design, y[rows], degree
-
-
-def additive_error(here: Coordinates, y: Array) -> float:
-    """Error of a sum of curves of single coordinates on left-out rows, relative to the spread of y."""
-    design, target, _ = _additive_design(here, y)
-    fit = least_squares(design, target)
-    return math.inf if fit is None else trimmed_error((fit[1] / (float(target.std()) or 1.0)) ** 2)
-
-
-def additive_effects(here: Coordinates, y: Array) -> Array:
-    """What each coordinate's own curve contributes to y, relative to its spread, (k,)."""
-    design, target, degree = _additive_design(here, y)
-    fit = least_squares(design, target)
+    curves = np.polynomial.chebyshev.chebvander(unit, degree)[..., 1:]  # (rows, k, degree)
+    fit = least_squares(np.column_stack([np.ones(len(y)), curves.reshape(len(y), -1)]) * factor[:, None], y)
     if fit is None:
-        return np.zeros(here.k)
-    spread = float(target.std()) or 1.0
-    parts = [
-        design[:, 1 + i * degree : 1 + (i + 1) * degree] @ fit[0][1 + i * degree : 1 + (i + 1) * degree]
-        for i in range(here.k)
-    ]
-    return np.array([float(part.std()) / spread for part in parts])
+        return math.inf, np.zeros(here.k)
+    spread = float(y.std()) or 1.0
+    parts = np.einsum("rkd,kd->rk", curves, fit[0][1:].reshape(here.k, degree)) * factor[:, None]
+    return trimmed_error((fit[1] / spread) ** 2), parts.std(axis=0) / spread
 
 
 def _best_change(
-    here: Coordinates, y: Array, current: Surrogate, expired: Callable[[], bool]
+    here: Coordinates, target: _Target, current: Surrogate, expired: Callable[[], bool]
 ) -> tuple[Change, float] | None:
     """The change with the shortest description among the first that hold."""
     best: tuple[float, Change, float] | None = None
@@ -196,7 +198,7 @@ def _best_change(
             break
         seen.add(key)
         dropped = change.kind == "drop"
-        error, errors = _test(change.coordinates, y, current, dropped)
+        error, errors = _test(change.coordinates, target, current, dropped)
         lost = len(errors) * math.log(max(error, _ROUNDING) / max(current.error, _ROUNDING))
         if (dropped and lost > _MOST_LOST) or not _as_good(error, errors, current):
             continue
@@ -225,13 +227,12 @@ def _price(change: Change) -> float:
     return NODE_COST * sum(map(count_nodes, expressions)) + _FITTED_COST * numbers + lost
 
 
-def _test(coordinates: Coordinates, y: Array, current: Surrogate, dropped: bool) -> tuple[float, Array]:
+def _test(coordinates: Coordinates, target: _Target, current: Surrogate, dropped: bool) -> tuple[float, Array]:
     """Error of a stand-in with these coordinates (a plain factor where none is left)."""
     if not coordinates.k:
-        rows = spread_rows(len(y))
-        factor, target = coordinates.factor_values[rows], y[rows]
-        scale = float(factor @ target) / float(factor @ factor)
-        errors = ((target - scale * factor) / (float(target.std()) or 1.0)) ** 2
+        _, factor, y = target.rows(coordinates)
+        scale = float(factor @ y) / float(factor @ factor)
+        errors = ((y - scale * factor) / (float(y.std()) or 1.0)) ** 2
         return trimmed_error(errors), errors
     log_y, log_z = current.style
     styles = _PLAIN if current.error > _ROUGH else ((log_y, log_z), (log_y, not log_z))
@@ -239,7 +240,7 @@ def _test(coordinates: Coordinates, y: Array, current: Surrogate, dropped: bool)
     degrees = [_HIGHEST] if current.error < _SMOOTH else [current.degree, current.degree + 2]
     if dropped:
         degrees.append(current.degree)  # no coordinate became another: what described y well does so still
-    trial = fit_surrogate(coordinates.values, y, coordinates.factor_values, styles, degrees)
+    trial = target.stand_in(coordinates, styles, degrees)
     return (math.inf, np.full(1, math.inf)) if trial is None else (trial.error, trial.errors)
 
 

@@ -18,7 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, solve_triangular
 
-__all__ = ["STYLES", "Style", "Surrogate", "fit_surrogate", "least_squares", "spread_rows", "trimmed_error"]
+from ..rows import spread_rows
+
+__all__ = ["STYLES", "Style", "Surrogate", "fit_surrogate", "least_squares", "stand_in_rows", "trimmed_error"]
 
 Array = NDArray[np.float64]
 Style = tuple[bool, bool]
@@ -105,9 +107,9 @@ class Surrogate:
             return gradient * self.predict(Z)[:, None] if self.style[0] else gradient
 
 
-def spread_rows(n: int) -> NDArray[np.int64]:
+def stand_in_rows(n: int) -> NDArray[np.int64]:
     """The rows a stand-in of n rows is fitted to: all, or as many as are enough."""
-    return np.unique(np.linspace(0, n - 1, min(n, _MOST_ROWS)).round().astype(np.int64))
+    return spread_rows(n, _MOST_ROWS)
 
 
 def trimmed_error(errors: Array) -> float:
@@ -137,7 +139,7 @@ def fit_surrogate(
     >>> fit_surrogate(Z, Z[:, 0] * np.exp(-Z[:, 1]), np.ones(300)).error < 1e-6
     True
     """
-    rows = spread_rows(len(y))
+    rows = stand_in_rows(len(y))
     Z, y, factor = Z[rows], y[rows], factor[rows]
     with np.errstate(all="ignore"):
         target = y / factor

@@ -38,22 +38,27 @@ def proposals(coordinates: Coordinates, surrogate: Surrogate) -> list[Change]:
     fields = _Fields(coordinates, surrogate)
     found = [*_dropped(coordinates, fields), *_factors(coordinates, fields), *_merges(coordinates, fields)]
     found += _scalings(coordinates, fields)
-    return sorted(found, key=lambda change: change.defect)
+    return sorted((change for change in found if math.isfinite(change.defect)), key=lambda change: change.defect)
 
 
 class _Fields:
-    """The stand-in's gradient on the rows it was fitted to, in units of y."""
+    """The stand-in's gradient on the rows it was fitted to; every quantity in units of its largest value.
+
+    A row is as far from zero as its flows z_i f_i are; the wildest are left aside.
+    """
 
     def __init__(self, coordinates: Coordinates, surrogate: Surrogate) -> None:
         rows = surrogate.rows
         weight = coordinates.factor_values[rows]
-        z = coordinates.values[rows]
-        gradient = surrogate.gradient(z) * weight[:, None]
-        length = np.linalg.norm(gradient, axis=1)
+        z, f = coordinates.values[rows], surrogate.predict(coordinates.values[rows]) * weight
+        self.size = np.abs(z).max(axis=0)  # of each coordinate
+        unit = float(np.abs(f).max()) or 1.0
+        slope = surrogate.gradient(z) * (weight[:, None] / unit) * self.size
+        length = np.linalg.norm(slope, axis=1)
         inside = length <= np.nanquantile(length, _TRIM)
-        self.z = z[inside]
-        self.f = (surrogate.predict(z) * weight)[inside]
-        self.slope = gradient[inside]
+        self.z = z[inside] / self.size
+        self.f = f[inside] / unit
+        self.slope = slope[inside]
         self.flow = self.z * self.slope  # z_i f_i
         self.spread = float(self.f.std()) or 1.0
 
@@ -139,11 +144,11 @@ def _sums(coordinates: Coordinates, fields: _Fields, i: int, j: int) -> list[Cha
 
 def _sum(coordinates: Coordinates, fields: _Fields, i: int, j: int, p: Fraction, q: Fraction) -> list[Change]:
     """With c as it is estimated, and with the simple number next to it."""
+    full_i, full_j = coordinates.values[:, i], coordinates.values[:, j]
+    for power, full in ((p, full_i), (q, full_j)):
+        if (power.denominator != 1 and full.min() <= 0) or (power < 0 and full.min() <= 0 <= full.max()):
+            return []
     zi, zj = fields.z[:, i], fields.z[:, j]
-    fractional = (p.denominator != 1 and zi.min() <= 0) or (q.denominator != 1 and zj.min() <= 0)
-    singular = (p < 0 and zi.min() <= 0 <= zi.max()) or (q < 0 and zj.min() <= 0 <= zj.max())
-    if fractional or singular:
-        return []
     # f_i / (p z_i^(p-1)) = f_j / (c q z_j^(q-1)), multiplied out so that nothing is divided by
     with np.errstate(all="ignore"):
         one = fields.slope[:, i] * float(q) * zj ** float(q - 1)
@@ -151,15 +156,15 @@ def _sum(coordinates: Coordinates, fields: _Fields, i: int, j: int, p: Fraction,
     size = float(one @ one)
     if size == 0 or not np.isfinite(size):
         return []
-    c = float(other @ one) / size
-    full_i, full_j = coordinates.values[:, i], coordinates.values[:, j]
-    outside = (p.denominator != 1 and full_i.min() <= 0) or (q.denominator != 1 and full_j.min() <= 0)
-    if c == 0 or not np.isfinite(c) or outside:
+    with np.errstate(all="ignore"):
+        unit = float(fields.size[i] ** float(p) / fields.size[j] ** float(q))  # of c
+    c = float(other @ one) / size * unit
+    if c == 0 or not np.isfinite(c) or not 0 < unit < math.inf:
         return []
     found = []
     simple = _with(_near(c), (1, -1), coordinates.k if p == q == 1 else _FEW + 1)
     for number, value in ((Float(c), c), *((Rational(e), float(e)) for e in simple)):
-        defect = fields.defect([other, -value * one])
+        defect = fields.defect([other, -value / unit * one])
         if defect > _HOPELESS and coordinates.k > _FEW:
             continue
         with np.errstate(all="ignore"):
