@@ -159,15 +159,12 @@ def sample_of(
         if len(train_rows) > _MOST_ROWS:
             train_rows = train_rows[spread_rows(len(train_rows), _MOST_ROWS)]
     target = y if factor is None else y / factor
-    equal = factor is None and root is None
-    weight = None if equal else ((1.0 if factor is None else factor) * (1.0 if root is None else root)) ** 2
-    mean = 1.0 if weight is None else float(weight[train_rows].mean())
-    w = None if weight is None else weight[train_rows] / mean
-    shift = float(np.average(target[train_rows], weights=w))
-    scale = math.sqrt(float(np.average((target[train_rows] - shift) ** 2, weights=w))) or 1.0
-    own = None if root is None else root[train_rows] ** 2
-    of_y = y[train_rows] - np.average(y[train_rows], weights=own)
-    spread = math.sqrt(float(np.average(of_y**2, weights=own)) * (1.0 if own is None else float(own.mean()))) or 1.0
+    own = np.ones(len(y)) if root is None else root**2
+    weight = own if factor is None else own * factor**2
+    mean = float(weight[train_rows].mean())
+    equal = bool(np.ptp(weight) == 0)
+    shift, scale = _centre(target[train_rows], weight[train_rows])
+    spread = _centre(y[train_rows], own[train_rows])[1] * math.sqrt(float(own[train_rows].mean()))
 
     def tensor(values: Array) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(values))
@@ -180,7 +177,13 @@ def sample_of(
         scale,
         shift,
         held is not None,
-        None if w is None else tensor(w),
-        None if weight is None else tensor(weight[held_rows] / mean),
+        None if equal else tensor(weight[train_rows] / mean),
+        None if equal else tensor(weight[held_rows] / mean),
         1.0 if equal else math.sqrt(mean) * scale / spread,
     )
+
+
+def _centre(values: Array, weight: Array) -> tuple[float, float]:
+    """Weighted mean, and the root of the mean square about it; 1 where there is no spread."""
+    mean = float(np.average(values, weights=weight))
+    return mean, math.sqrt(float(np.average((values - mean) ** 2, weights=weight))) or 1.0
