@@ -27,7 +27,7 @@ from .priors.noise import RowNoise
 from .problem import Problem
 from .search import Search
 from .snapping import fitted, snap
-from .stability import Stability, compare
+from .stability import Stability, compare, kind
 from .validity.checking import Validity, validity
 from .verdict import EXACT
 
@@ -59,7 +59,8 @@ def _found(search: Search, best: Entry, accepted: list[Entry], physical: bool | 
     formula = _on_all_rows(search, best, time.monotonic() + max(search.left(), _SNAP))
     formula, resampled = _resampled(search, formula, best.noise)
     chosen = replace(best.point, formula=formula, complexity=formula.complexity)
-    others = [entry.point for entry in search.judging.entries if entry.point.formula.form != formula.form]
+    own = kind(formula)
+    others = [entry.point for entry in search.judging.entries if kind(entry.point.formula) != own]
     rivals = tuple(sorted((p for p in others if math.isfinite(p.length)), key=lambda p: p.length)[:_RIVALS])
     reference = y - y.mean() if held is None else y[held] - y[~held].mean()
     fitted_note = f"constants of the formula fitted to all rows, with {best.noise.name}"
@@ -68,7 +69,7 @@ def _found(search: Search, best: Entry, accepted: list[Entry], physical: bool | 
     reasons = best.judgement.reasons
     if steady is not None and steady.share < _HALF:
         reasons = (*reasons, f"but {steady}: other forms describe the data about as well")
-    free = sum(constant.exact is None for constant in formula.constants)
+    free = len(formula.fitted)
     if steady is not None and free >= _FLEXIBLE:
         caveat = f"but it has {free} fitted constants: within this noise it may stand in for another law"
         reasons = (*reasons, f"{caveat}, which more precise rows would tell")
@@ -83,7 +84,7 @@ def _found(search: Search, best: Entry, accepted: list[Entry], physical: bool | 
         rmse=best.point.rmse,
         notes=(
             *search.notes,
-            *_rivals(problem, best, accepted),
+            *_rivals(problem, formula, best, accepted),
             fitted_note,
             *(() if steady is None else (str(steady),)),
             *resampled,
@@ -128,7 +129,7 @@ def _none(search: Search) -> Discovery:
         formula=None,
         front=pareto_front([entry.point for entry in search.judging.entries]),
         network=None if best is None else search.network(*best),
-        r2=1 - (rmse / search.problem.spread) ** 2,
+        r2=1 - (rmse / float(np.std(search.problem.y))) ** 2,
         rmse=rmse,
         notes=tuple(search.notes),
         seconds=time.monotonic() - search.start,
@@ -185,7 +186,8 @@ def _exact(problem: Problem, formula: Formula) -> bool:
 def _resampled(search: Search, formula: Formula, noise: NoiseModel) -> tuple[Formula, list[str]]:
     """The formula with errors of its constants from resampled rows where they nearly say the same, and a note."""
     X, y = search.problem.X, search.problem.y
-    if _exact(search.problem, formula) or not near_degenerate(formula, X):
+    known = isinstance(noise, RowNoise) and noise.absolute  # the constants have the errors that this noise gives them
+    if known or _exact(search.problem, formula) or not near_degenerate(formula, X):
         return formula, []
     alike = "the fitted constants nearly say the same on these rows"
     end = time.monotonic() + max(min(search.left(), _RESAMPLING), _LEAST)
@@ -194,11 +196,15 @@ def _resampled(search: Search, formula: Formula, noise: NoiseModel) -> tuple[For
         return time.monotonic() > end
 
     seconds, weight = 2 * _RESAMPLING, noise.weight(y)
-    found = within(seconds, lambda: bootstrap_constants(formula, X, y, weight, n=_REFITS, expired=expired))
+    found = within(
+        seconds,
+        lambda: bootstrap_constants(formula, X, y, weight, n=_REFITS, seed=search.seed, expired=expired),
+    )
     if found is None or len(found.values) < _FEWEST_REFITS:
         return formula, [f"{alike}: their standard errors, of a straight-line approximation, cannot be trusted"]
     covariance = np.atleast_2d(np.cov(found.values, rowvar=False))
-    return replace(formula, covariance=covariance), [f"{alike}: their standard errors are those of refits on resamples"]
+    refits = f"{len(found.values)} refits to resampled rows"
+    return replace(formula, covariance=covariance), [f"{alike}: their standard errors are those of {refits}"]
 
 
 def _of_nature(formula: Formula, physical: bool | Sequence[str]) -> list[str]:
@@ -217,14 +223,16 @@ def _of_nature(formula: Formula, physical: bool | Sequence[str]) -> list[str]:
     return notes
 
 
-def _rivals(problem: Problem, best: Entry, accepted: list[Entry]) -> list[str]:
-    """A note for every formula that passed, is hardly longer, and is another curve."""
+def _rivals(problem: Problem, formula: Formula, best: Entry, accepted: list[Entry]) -> list[str]:
+    """A note for every formula that passed, is hardly longer, of another kind, and another curve."""
     behind: dict[str, float] = {}
-    chosen = best.point.formula.predict(problem.X)
+    chosen = formula.predict(problem.X)
     noise = float(np.std(problem.y - chosen))
+    kinds = {kind(formula), kind(best.point.formula)}
     for entry in sorted(accepted, key=lambda entry: entry.length):
         apart = float(np.std(entry.point.formula.predict(problem.X) - chosen))
-        if entry.length < best.length + _RIVAL and apart > _SAME * noise:
+        close = entry.length < best.length + _RIVAL
+        if close and apart > _SAME * noise and kind(entry.point.formula) not in kinds:
             behind.setdefault(entry.point.formula.text(), entry.length - best.length)
     return [
         f"{problem.target_name} = {text} is supported almost as well ({nats:.1f} nats behind): "

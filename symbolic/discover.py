@@ -55,10 +55,11 @@ def discover(
 ) -> Discovery:
     """Find the law y = f(X), or say that the data support none.
 
-    Small networks of growing shape are trained; where one explains the held-out rows, its edges are recognised as
-    primitives, all constants are refitted to y together, cut and recognised, and the formula is judged on rows it has
-    not seen, against the best network and by its residuals. Forty rows or more are split 80:20; with fewer every row
-    is left out once.
+    A polynomial stand-in shows which combinations of columns the law reads (x - y, x/y, x^2 + y^2, ...). Of these
+    coordinates closed forms are proposed, and where they do not do, small networks of growing shape are trained, whose
+    edges are recognised as primitives. All constants are refitted to y together, cut and recognised, and every formula
+    is judged on rows it has not seen, against the best stand-in or network and by its residuals. Forty rows or more are
+    split 80:20; with fewer every row is left out once, and only networks are read.
 
     What is known of the law already refuses formulas, with the reason, and never bends a fit.
 

@@ -33,7 +33,7 @@ def _without_zeros(fit: Fitted) -> Fitted:
     changed = fit.replaced(zeros)
     if changed is None:
         return fit
-    left = sum(isinstance(value, float) for value in changed[0].values.values())
+    left = len(changed[0].fitted)
     saved = constants_cost(len(fit.free), fit.n) - constants_cost(left, fit.n)
     shorter = saved + fit.length(fit.result) - fit.length(changed[1]) > 0
     return Fitted(changed[0], fit.X, fit.y, fit.sample_weight) if shorter else fit

@@ -100,7 +100,7 @@ class Judging:
         rmse = math.sqrt(float(np.mean(residuals**2)))
         # Few rows: the residuals of left-out rows, which many constants cannot make small.
         few = self.held is None
-        free = sum(constant.exact is None for constant in formula.constants)
+        free = len(formula.fitted)
         shown = residuals if few else everywhere
         structure = structure_cost(formula.form)
         length = noise.length(shown, problem.y, free, structure) if np.isfinite(rmse) else math.inf
@@ -129,7 +129,7 @@ class Judging:
         if reason is not None:
             return Judgement(False, (reason,))
         if noise is not None and noise.absolute:
-            free = sum(constant.exact is None for constant in formula.constants)
+            free = len(formula.fitted)
             dof = len(problem.y) - free
             size = f"chi^2/dof = {noise.chi_squared(everywhere) / dof:.3g} on {dof} degrees of freedom"
             return Judgement(True, (*judgement.reasons, f"its residuals have the size of the known noise ({size})"))
@@ -165,14 +165,14 @@ class Judging:
     def brief(self) -> bool:
         """Whether a formula with few fitted constants has passed."""
         accepted = [entry.point.formula for entry in self.entries if entry.point.accepted]
-        return any(sum(c.exact is None for c in formula.constants) <= _FEW_CONSTANTS for formula in accepted)
+        return any(len(formula.fitted) <= _FEW_CONSTANTS for formula in accepted)
 
     def exact(self) -> bool:
         """Whether a formula meets the data so closely, for its number of fitted constants, that nothing else can."""
         return any(entry.point.accepted and self.is_exact(entry.point) for entry in self.entries)
 
     def is_exact(self, point: FrontPoint) -> bool:
-        free = sum(constant.exact is None for constant in point.formula.constants)
+        free = len(point.formula.fitted)
         limit = next(limit for most, limit in _NO_ACCIDENT if free <= most)
         return point.rmse <= limit * self.problem.spread
 

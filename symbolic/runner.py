@@ -12,7 +12,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import replace
 
 from .checkpoint import Checkpoint
-from .tasks import Part, Task, TaskResult, run_task, stages
+from .tasks import Part, Task, run_task, stages
 
 __all__ = ["Runner"]
 
@@ -46,7 +46,7 @@ class Runner:
         self.notes: list[str] = []
         self._asked: set[str] = set()
         self._streams: dict[str, Iterator[Part]] = {}
-        self._futures: dict[str, Future[TaskResult]] = {}
+        self._futures: dict[str, Future[tuple[Part, ...]]] = {}
 
     @property
     def done(self) -> int:
@@ -105,11 +105,11 @@ class Runner:
                 self.notes.append(f"the executor gave up ({type(error).__name__}): the rest was done in one process")
                 self._futures.clear()
             else:
-                yield from () if result is None else result.parts[len(task.done) :]
+                yield from result
                 return
         yield from stages(task, lambda: self.expired() or task.expired())
 
-    def _await(self, task: Task, future: Future[TaskResult]) -> TaskResult | None:
+    def _await(self, task: Task, future: Future[tuple[Part, ...]]) -> tuple[Part, ...]:
         while True:
             try:
                 return future.result(timeout=max(0.0, min(_POLL, self.left() + _GRACE)))
@@ -120,4 +120,4 @@ class Runner:
                 if self.left() + _GRACE <= 0 or (self.expired() and not future.running()):
                     future.cancel()
                     self.notes.append(f"time was up before a worker was done with {task.key}")
-                    return None
+                    return ()

@@ -59,7 +59,7 @@ class Fitted:
         self.formula, self.X, self.y, self.sample_weight = formula, X, y, sample_weight
         # y in units of the noise, which is what rss is in too
         self.scaled_y = y if sample_weight is None else (y * np.sqrt(sample_weight))[sample_weight > 0]
-        self.free = [symbol for symbol, value in formula.values.items() if isinstance(value, float)]
+        self.free = list(formula.fitted)
         start = [formula.values[symbol] for symbol in self.free]
         self.result: Refit = refit(
             self.with_exact(), self.free, formula.symbols, X, y, start, sample_weight, max_evaluations=_EVALUATIONS
@@ -168,10 +168,7 @@ def _options(fit: Fitted) -> list[tuple[float, Symbol, Expr]]:
 
 
 def _all_at_once(fit: Fitted) -> Fitted:
-    """Every constant that is clearly exact, where nearly all are: what many refits would find, by one.
-
-    Only where each is a strong surprise, as on data without noise.
-    """
+    """The constants that are a strong surprise, as on data without noise, two or more by one refit instead of many."""
     if len(fit.free) < 4 or fit.result.dof <= 0:
         return fit
     best: dict[Symbol, Expr] = {}
@@ -179,7 +176,8 @@ def _all_at_once(fit: Fitted) -> Fitted:
     for expected, symbol, exact in _options(fit):
         if expected > _CLEAR_SURPRISE and symbol not in best:
             best[symbol] = exact
-            saved += expected
+            value, error = fit.intervals()[symbol]
+            saved += expected + loss(float(exact) - value, error)  # what the residuals lose is measured below
     changed = fit.replaced(best) if len(best) >= 2 else None
     if changed is None or saved + fit.length(fit.result) - fit.length(changed[1]) <= 0:
         return fit

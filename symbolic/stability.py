@@ -27,7 +27,7 @@ from .formula import Formula
 from .parameters import parametrize
 from .printing import print_text
 
-__all__ = ["Stability", "compare", "stability"]
+__all__ = ["Stability", "compare", "kind", "stability"]
 
 Array = NDArray[np.float64]
 
@@ -101,6 +101,19 @@ def stability(
     return compare(found.formula, others, table, target, n=n, seed=seed, time_limit=time_limit)
 
 
+def kind(formula: Formula) -> Expr:
+    """The form whatever its numbers: a**(3/2) and a**1.4998 are of one kind, about whose number the fit says enough.
+
+    Examples
+    --------
+    >>> import sympy
+    >>> a, c = sympy.symbols("a c", real=True)
+    >>> kind(Formula(2 * sympy.exp(c * a), {c: 0.7}, (a,))) == kind(Formula(c * sympy.exp(-a / 3), {c: 1.9}, (a,)))
+    True
+    """
+    return parametrize(formula.expr, formula.symbols, exact=True)[0]
+
+
 def compare(
     chosen: Formula,
     others: Sequence[Formula],
@@ -119,8 +132,7 @@ def compare(
     end = time.monotonic() + time_limit
     kinds: dict[Expr, Formula] = {}
     for formula in (chosen, *others):
-        # a**(3/2) and a**1.4998 are one form, about whose constant the fit says enough
-        kinds.setdefault(parametrize(formula.expr, formula.symbols, exact=True)[0], formula)
+        kinds.setdefault(kind(formula), formula)
     rivals = list(kinds.values())[:_MOST_RIVALS]
     names = [print_text(rival.form) for rival in rivals]
     size = np.abs(y) if chosen.relative_errors and np.all(y != 0) else np.ones(len(y))
@@ -135,7 +147,7 @@ def compare(
         values.append(results[0][1])
     drawn = int(wins.sum())
     order = sorted(range(len(rivals)), key=lambda k: -wins[k])
-    fitted = [symbol.name for symbol, value in chosen.values.items() if isinstance(value, float)]
+    fitted = [symbol.name for symbol in chosen.fitted]
     spread = np.std(values, axis=0, ddof=1) if drawn > 1 else np.full(len(fitted), np.nan)
     return Stability(
         forms={names[k]: float(wins[k]) / drawn for k in order if wins[k]},
@@ -147,11 +159,10 @@ def compare(
 
 def _refitted(formula: Formula, X: Array, y: Array, size: Array) -> tuple[float, Array]:
     """Description length of these rows by the formula with its constants refitted, and the constants."""
-    start = {symbol: value for symbol, value in formula.values.items() if isinstance(value, float)}
-    values = np.array(list(start.values()), dtype=np.float64)
+    values = np.array([formula.values[symbol] for symbol in formula.fitted], dtype=np.float64)
     form = formula.form
     try:
-        fit = refit(form, tuple(start), formula.symbols, X, y, values, size**-2.0, max_evaluations=_EVALUATIONS)
+        fit = refit(form, formula.fitted, formula.symbols, X, y, values, size**-2.0, max_evaluations=_EVALUATIONS)
     except FormulaError:
         return math.inf, values
     if not math.isfinite(fit.rss):

@@ -26,7 +26,7 @@ from .shapes import Shape, Trained, ladder, train
 from .trim import in_units_of_y, trim
 from .view import View
 
-__all__ = ["CLOSED", "MOST_EDGES", "Part", "Task", "TaskResult", "run_task", "shape_of", "stages"]
+__all__ = ["CLOSED", "MOST_EDGES", "Part", "Task", "run_task", "shape_of", "stages"]
 
 CLOSED = "closed forms"
 """The name of the task that needs no network."""
@@ -89,17 +89,8 @@ class Task:
         return time.time() > self.deadline
 
 
-@dataclass(frozen=True)
-class TaskResult:
-    """The stages of a task, those known before included; ``whole`` when no deadline cut any short."""
-
-    key: str
-    parts: tuple[Part, ...]
-    whole: bool
-
-
-def run_task(task: Task) -> TaskResult:
-    """All stages of a task: what an executor runs.
+def run_task(task: Task) -> tuple[Part, ...]:
+    """The stages of a task after those that are known: what an executor runs.
 
     Examples
     --------
@@ -109,14 +100,11 @@ def run_task(task: Task) -> TaskResult:
     >>> X = np.linspace(1, 2, 60)[:, None]
     >>> view = View.of(start((x,), X), (x,), X, 3 / X[:, 0], np.arange(60) % 5 == 0)
     >>> found = run_task(Task(view, CLOSED, ("reciprocal",)))
-    >>> found.key, str(found.parts[0].candidates[0].structure)
-    ('closed forms | F(x)', 'c1/x')
+    >>> str(found[0].candidates[0].structure)
+    'c1/x'
     """
-    parts = list(task.done)
     with one_thread():
-        for part in stages(task, task.expired):
-            parts.append(part)
-    return TaskResult(task.key, tuple(parts), all(part.complete for part in parts) and not task.expired())
+        return tuple(stages(task, task.expired))
 
 
 def stages(task: Task, expired: Callable[[], bool]) -> Iterator[Part]:

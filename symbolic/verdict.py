@@ -134,9 +134,8 @@ def imitation(formula: Formula) -> str | None:
     """Why a formula that fits to the noise may imitate any other curve; None where it is short enough.
 
     Two or three waves with free amplitudes and phases follow nearly every smooth curve to within a noise that hides the
-    difference, and are shorter than a polynomial doing so. Laws that were recovered from noisy data in the published
-    problem sets have few: 226 of 227 stay within what is allowed here, 7 constants and 2 more for every input, a
-    function counting as two.
+    difference, and are shorter than a polynomial doing so. Allowed are 7 constants and 2 more for every input, a
+    function counting as two: hardly a law of the published problem sets has more.
 
     Examples
     --------
@@ -149,14 +148,14 @@ def imitation(formula: Formula) -> str | None:
     >>> imitation(Formula(waves, values, (x,)))
     'with 3 fitted constants and 6 functions it could imitate another law within this noise'
     """
-    fitted_constants = sum(isinstance(value, float) for value in formula.values.values())
+    constants = len(formula.fitted)
     functions = sum(
         isinstance(part, Function) or (isinstance(part, Pow) and not part.exp.is_Integer)
         for part in preorder_traversal(formula.form)
     )
-    if fitted_constants + _FUNCTION * functions <= _FREEDOM + _FREEDOM_PER_INPUT * len(formula.used):
+    if constants + _FUNCTION * functions <= _FREEDOM + _FREEDOM_PER_INPUT * len(formula.used):
         return None
-    freedom = f"{fitted_constants} fitted constants and {functions} functions"
+    freedom = f"{constants} fitted constants and {functions} functions"
     return f"with {freedom} it could imitate another law within this noise"
 
 
@@ -182,7 +181,7 @@ def cancellation(formula: Formula, X: Array) -> str | None:
     >>> cancellation(Formula(a - b * sympy.tanh(x), {a: 2e8, b: 2e8}, (x,)), X) is None
     True
     """
-    numbers = {symbol: value for symbol, value in formula.values.items() if isinstance(value, float)}
+    numbers = {symbol: formula.values[symbol] for symbol in formula.fitted}
     rows = X if len(X) <= _MOST_COMPARED else X[:: -(-len(X) // _MOST_COMPARED)]
     for total in sorted(formula.form.atoms(Add), key=lambda each: -len(each.args)):
         bent = [term for term in total.args if not term.is_polynomial(*formula.symbols)]

@@ -19,7 +19,7 @@ from kanlib.errors import InputError, InputTypeError, StorageError
 from kanlib.symbolic import discover, tasks
 from kanlib.symbolic.discovery import Discovery, Progress
 from kanlib.symbolic.reduction.coordinates import start
-from kanlib.symbolic.tasks import CLOSED, Part, Task, run_task, stages
+from kanlib.symbolic.tasks import CLOSED, Task, run_task, stages
 from kanlib.symbolic.view import View
 
 PRIMITIVES = ["identity", "square", "sin"]
@@ -74,17 +74,18 @@ def test_a_task_is_the_same_lazily_at_once_and_after_a_break() -> None:
     task = Task(_view(), "product", tuple(PRIMITIVES), seed=4)
     lazily = list(stages(task, lambda: False))
     at_once = run_task(task)
-    assert at_once.whole and len(lazily) == len(at_once.parts) == 2
-    after = run_task(Task(task.view, task.name, task.primitives, 4, done=(lazily[0],)))
-    for parts in (at_once.parts, after.parts):
-        assert parts[0].error == lazily[0].error
-        assert [str(c.structure) for c in parts[1].candidates] == [str(c.structure) for c in lazily[1].candidates]
+    assert all(part.complete for part in at_once) and len(lazily) == len(at_once) == 2
+    assert at_once[0].error == lazily[0].error
+    (after,) = run_task(Task(task.view, task.name, task.primitives, 4, done=(lazily[0],)))
+    for part in (at_once[1], after):
+        assert [str(c.structure) for c in part.candidates] == [str(c.structure) for c in lazily[1].candidates]
 
 
 def test_a_task_whose_deadline_has_passed_says_that_it_is_not_whole() -> None:
     for name in (CLOSED, "additive"):
         task = Task(_view(), name, tuple(PRIMITIVES), deadline=time.time() - 1)
-        assert not run_task(task).whole
+        parts = run_task(task)
+        assert parts and not parts[-1].complete
 
 
 def test_tasks_of_one_search_draw_different_numbers() -> None:
@@ -257,10 +258,6 @@ def test_a_found_law_says_where_it_ends() -> None:
     found = discover(X, 1 / np.sqrt(1 - X[:, 0] ** 2 / 9), names=["v"])
     assert found.status == "found" and found.validity is not None
     assert any("where it ends" in note and "v < 3" in note for note in found.notes)
-
-
-def test_parts_are_plain_records() -> None:
-    assert Part() == Part() and Part().complete
 
 
 def test_a_dask_cluster_gives_the_law_of_the_serial_search() -> None:

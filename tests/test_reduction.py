@@ -128,7 +128,7 @@ def test_scales_of_the_columns_do_not_matter() -> None:
 
 
 def test_no_structure_no_step() -> None:
-    """Noise, and a law that needs its columns one by one: nothing may be merged that is not one."""
+    """A law that needs its columns one by one: nothing may be merged."""
     X = np.random.default_rng(0).uniform(1, 3, (600, 2))
     y = np.sin(3 * X[:, 0]) + np.exp(X[:, 1]) * X[:, 0] ** 2
     assert len(reduce_coordinates(X, y, NAMES[:2])) == 1

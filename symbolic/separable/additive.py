@@ -1,6 +1,6 @@
 """Laws that are a sum of functions of single coordinates under a link, each function a closed form of its own.
 
-T(y) = sum_i f_i(z_i) is one linear least-squares problem in splines or polynomials. What is left of T(y) when the
+T(y) = sum_i f_i(z_i) is one linear least-squares problem in Chebyshev polynomials. What is left of T(y) when the
 other parts are taken away is a curve of one coordinate, noise and all, and the one-dimensional solver reads it. Of two
 coordinates one may also be their sum, difference, product or quotient.
 """
@@ -78,7 +78,8 @@ def additive_forms(
     sin(x) + sin(y**2)
     """
     plain = [(symbol, Z[:, i]) for i, symbol in enumerate(symbols)]
-    fits = [fit for link in LINKS if (fit := _fit(plain, target, weight, link)) is not None]
+    tried = (None if expired() else _fit(plain, target, weight, link) for link in LINKS)
+    fits = [fit for fit in tried if fit is not None]
     limit = max(_NEAR * floor, _EXACT)
     if len(symbols) == 2 and min((fit.error for fit in fits), default=math.inf) > limit:
         for pair in sheared(Z, symbols):
@@ -108,12 +109,13 @@ def _fit(parts: list[Pair], y: Array, weight: Array, link: Link) -> _Fit | None:
         bases = [part - part.mean(axis=0) for part in bases]
         design = np.column_stack([np.ones(n), *bases]) * target.root[:, None]
         norms = np.linalg.norm(design, axis=0) + 1e-300
-        gram = (design / norms).T @ (design / norms)
+        design /= norms
+        gram = design.T @ design
         gram[np.diag_indices_from(gram)] += 1e-13
         right = target.t * target.root
-        solved = np.linalg.solve(gram, (design / norms).T @ right)
-        solved += np.linalg.solve(gram, (design / norms).T @ (right - (design / norms) @ solved))
-        residual = right - (design / norms) @ solved
+        solved = np.linalg.solve(gram, design.T @ right)
+        solved += np.linalg.solve(gram, design.T @ (right - design @ solved))
+        residual = right - design @ solved
         error = math.sqrt(float(residual @ residual) / max(n - len(solved), 1))  # per degree of freedom
         weights = solved / norms
         if best is None or error < best.error:
@@ -130,7 +132,7 @@ def _forms(fit: _Fit, primitives: Sequence[str], expired: Callable[[], bool]) ->
     yield from _sums(fit, kept, options)
     if fit.error < _EXACT or not options or len(kept) > _MANY or expired():
         return
-    # Curves of splines share their errors; each part once more, with the closed forms of the others taken away.
+    # Curves fitted together share their errors: each part once more, with the closed forms of the others taken away.
     closed = fit.curves.copy()
     for i, forms in zip(kept, options, strict=True):
         values = evaluate(forms[0], (_U,), fit.parts[i][1][:, None])

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sympy import Dummy, Expr, Float, Symbol
 
 from ..library import LIBRARY
+from ..rows import spread_rows
 from ..univariate.candidates import univariate_candidates
 from .links import LINKS, linked
 from .separation import EXACT_RANK, Separated, plain, separated, sheared
@@ -63,7 +64,7 @@ def bivariate_forms(
     >>> sorted(part.func.__name__ for part in form.atoms(sympy.sin, sympy.cos, sympy.Pow))
     ['Pow', 'sin']
     """
-    rows = np.unique(np.linspace(0, len(Z) - 1, min(len(Z), _ROWS)).round().astype(int))
+    rows = spread_rows(len(Z), _ROWS)
     few = (target[rows], weight[rows])
     fits = separated(plain(Z[rows], symbols), *few, LINKS, _MOST_RANK, expired)
     limit = max(_NEAR * floor, 10 * EXACT_RANK)

@@ -25,7 +25,6 @@ __all__ = ["Member", "members"]
 
 Array = NDArray[np.float64]
 
-_SCREENED = 14  # primitives whose constants are refined: those that start nearest
 _REFINED = 2  # starts of a primitive that are refined
 _LEFT_OVER = 1e-5  # relative size of a direction that only errors span
 _SAME = 1e-3  # curves that differ by less are one
