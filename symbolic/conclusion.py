@@ -62,7 +62,9 @@ def _found(search: Search, best: Entry, accepted: list[Entry], physical: bool | 
     own = kind(formula)
     others = [entry.point for entry in search.judging.entries if kind(entry.point.formula) != own]
     rivals = tuple(sorted((p for p in others if math.isfinite(p.length)), key=lambda p: p.length)[:_RIVALS])
-    reference = y - y.mean() if held is None else y[held] - y[~held].mean()
+    weight = problem.roots**2
+    seen, known = (slice(None), slice(None)) if held is None else (held, ~held)
+    reference = y[seen] - np.average(y[known], weights=weight[known])
     fitted_note = f"constants of the formula fitted to all rows, with {best.noise.name}"
     steady = _stability(search, formula, rivals)
     valid = within(max(min(search.left(), _VALIDITY), _LEAST), validity, formula, problem.X)
@@ -80,7 +82,7 @@ def _found(search: Search, best: Entry, accepted: list[Entry], physical: bool | 
         formula=formula,
         front=pareto_front([*others, chosen], keep=chosen),
         network=_law_network(search, formula),
-        r2=1 - float(np.sum(best.held_residuals**2) / np.sum(reference**2)),
+        r2=1 - float(np.sum(weight[seen] * best.held_residuals**2) / np.sum(weight[seen] * reference**2)),
         rmse=best.point.rmse,
         notes=(
             *search.notes,

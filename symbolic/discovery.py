@@ -96,6 +96,7 @@ class Discovery:
     r2, rmse : float
         Of the formula, or of the network where there is none; on rows held out of the fit. A network is not fitted
         anew for every row left out: where rows are that few, its error is that of the fit, per degree of freedom.
+        With weights, or known errors of the rows, those count in the r2 of a formula; rmse counts all rows alike.
     held_out : str
         How these rows were held out.
     noise_floor : float

@@ -65,6 +65,7 @@ class Judging:
         self.references: list[Reference] = []
         self.network_errors: list[float] = []  # of networks, relative to the spread of y
         self.entries: list[Entry] = []
+        self._polynomials: dict[tuple[tuple[int, ...], str], tuple[float, int]] = {}
         self.tried = 0  # formulas that were held against the held-out rows, hopeless ones included
 
     def refer(self, name: str, residuals: Array) -> None:
@@ -114,13 +115,21 @@ class Judging:
         if judgement.accepted and imitates is not None:
             judgement = Judgement(False, (imitates,))
         if judgement.accepted and rmse > EXACT * problem.spread:
-            other, degree = polynomial_length(problem.X, problem.y, formula.used, noise, one_by_one=few)
+            other, degree = self._polynomial(formula.used, noise)
             # A law may be a polynomial; nodes are counted a little differently there.
             if length > other + _SLACK:
                 reason = f"it is no shorter than a polynomial of degree {degree} that describes the data as well"
                 judgement = Judgement(False, (reason,))
         point = FrontPoint(formula.complexity, rmse, formula, template, judgement.accepted, length)
         self.entries.append(Entry(point, judgement, candidate, noise, residuals))
+
+    def _polynomial(self, columns: tuple[int, ...], noise: NoiseModel) -> tuple[float, int]:
+        """Description length and degree of the best polynomial of some columns, under a noise model."""
+        key = (columns, noise.name)
+        if key not in self._polynomials:
+            few = self.held is None
+            self._polynomials[key] = polynomial_length(self.problem.X, self.problem.y, columns, noise, one_by_one=few)
+        return self._polynomials[key]
 
     def _as_known(self, formula: Formula, everywhere: Array, judgement: Judgement) -> Judgement:
         """The judgement of a formula that passed, in the light of what is known of laws in general and of this one."""

@@ -160,7 +160,8 @@ def sample_of(
             train_rows = train_rows[spread_rows(len(train_rows), _MOST_ROWS)]
     target = y if factor is None else y / factor
     own = np.ones(len(y)) if root is None else root**2
-    weight = own if factor is None else own * factor**2
+    largest = 1.0 if factor is None else float(np.abs(factor).max())  # its square may be no number
+    weight = own if factor is None else own * (factor / largest) ** 2
     mean = float(weight[train_rows].mean())
     equal = bool(np.ptp(weight) == 0)
     shift, scale = _centre(target[train_rows], weight[train_rows])
@@ -179,11 +180,12 @@ def sample_of(
         held is not None,
         None if equal else tensor(weight[train_rows] / mean),
         None if equal else tensor(weight[held_rows] / mean),
-        1.0 if equal else math.sqrt(mean) * scale / spread,
+        1.0 if equal else math.sqrt(mean) * (largest * scale / spread),
     )
 
 
 def _centre(values: Array, weight: Array) -> tuple[float, float]:
     """Weighted mean, and the root of the mean square about it; 1 where there is no spread."""
-    mean = float(np.average(values, weights=weight))
-    return mean, math.sqrt(float(np.average((values - mean) ** 2, weights=weight))) or 1.0
+    size = float(np.abs(values).max()) or 1.0  # of values whose squares may be no numbers
+    mean = float(np.average(values / size, weights=weight))
+    return size * mean, size * math.sqrt(float(np.average((values / size - mean) ** 2, weights=weight))) or 1.0

@@ -120,8 +120,9 @@ class View:
         """Each does no work before it is asked for its first form."""
         k = self.coordinates.k
         if self.sample is None:
-            scaled = self.factor * self.root
-            yield iter([sympy.Float(float(scaled @ (self.y * self.root)) / float(scaled @ scaled))])
+            size = float(np.abs(self.factor).max())
+            scaled = self.factor / size * self.root
+            yield iter([sympy.Float(float(scaled @ (self.y * self.root)) / float(scaled @ scaled) / size)])
             return
         weight = self._weight
         target = self.y / self.factor
@@ -140,7 +141,7 @@ class View:
     @property
     def _weight(self) -> Array:
         """(n,) what the squared error of F counts in each row, 1 on average."""
-        weight = (self.factor * self.root) ** 2
+        weight = (self.factor / float(np.abs(self.factor).max()) * self.root) ** 2  # a factor's square may be no number
         return weight / float(np.mean(weight))
 
     def _ratios(self, expired: Callable[[], bool]) -> Iterator[Expr]:

@@ -224,3 +224,38 @@ def test_constants_may_not_become_imaginary_on_the_way() -> None:
     found = discover(X, y, seed=1)
     assert found.formula is not None
     assert str(found.formula.expr.subs(found.formula.constants[0].value, 1)).endswith("sqrt(x1)")
+
+
+@pytest.mark.parametrize("known", ["sample_weight", "noise"])
+@pytest.mark.parametrize("seed", [2, 4])
+def test_rows_of_known_errors_count_by_them_from_the_start(seed: int, known: str) -> None:
+    """Half the rows bury the law: only who leaves them aside from the first stand-in on can see it."""
+    rng = np.random.default_rng(seed)
+    X = rng.uniform(1, 3, (400, 2))
+    error = np.where(np.arange(400) < 200, 0.01, 1.0)
+    y = X[:, 0] * np.exp(-X[:, 1]) + error * rng.normal(size=400)
+    given = {"noise": error} if known == "noise" else {"sample_weight": error**-2}
+    found = discover(X, y, names=["a", "b"], **given)
+    assert str(found.formula) == "a*exp(-b)" and found.r2 > 0.98
+
+
+def test_a_power_in_front_does_not_hide_the_sum_behind_it() -> None:
+    """Rows of a small factor say little about what stands behind it, and the noise floor is that of y."""
+    rng = np.random.default_rng(0)
+    X = rng.uniform([1, 0, 0], [5, 3, 3], (600, 3))
+    y = X[:, 0] ** 3 * (5 + np.sin(X[:, 1]) + np.exp(-X[:, 2]))
+    found = discover(X, y + 0.02 * y.std() * rng.normal(size=600), names=["m", "a", "b"])
+    assert str(found.formula) == "m**3*(sin(a) + 5 + exp(-b))"
+
+
+@pytest.mark.parametrize("unit", [1e60, 1e-80])
+def test_units_of_any_size_give_the_same_law(unit: float) -> None:
+    rng = np.random.default_rng(3)
+    X = rng.uniform(1, 3, (300, 3))
+    y = X[:, 0] * np.exp(-X[:, 1] / X[:, 2])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = discover(X * [1 / unit, unit, unit], unit * y, names=["a", "b", "c"])
+    assert found.formula is not None
+    factor, rest = found.formula.expr.as_independent(a, b, c)
+    assert rest == a * sympy.exp(-b / c) and float(factor) == pytest.approx(unit**2)

@@ -8,7 +8,7 @@ import sympy
 
 from kanlib.symbolic.formula import Formula
 from kanlib.symbolic.noise import EQUAL, noise_models
-from kanlib.symbolic.verdict import held_out_residuals, judge, neighbour_score
+from kanlib.symbolic.verdict import held_out_residuals, imitation, judge, neighbour_score
 
 x1 = sympy.Symbol("x1", real=True)
 RNG = np.random.default_rng(0)
@@ -124,6 +124,14 @@ def test_neighbour_score_is_standard_normal_under_noise() -> None:
     assert abs(np.mean(scores)) < 0.3 and 0.8 < np.std(scores) < 1.3
 
 
+def test_the_order_of_rows_with_equal_residuals_does_not_matter() -> None:
+    """Rounded values give ties, which must rank alike however the rows are sorted."""
+    x, residuals = X, np.round(NOISE, 1)
+    order = np.argsort(residuals + 1e-3 * X[:, 0])  # among equals by x: neighbours would seem alike
+    scores = [neighbour_score(x[o], residuals[o], np.random.default_rng(5)) for o in (np.arange(200), order)]
+    assert scores[0] == pytest.approx(scores[1], abs=0.5)
+
+
 def test_neighbours_among_replicates_and_constant_columns() -> None:
     rng = np.random.default_rng(4)
     table = np.repeat(np.arange(20.0), 5)[:, None]
@@ -187,3 +195,16 @@ def test_the_likelihood_prefers_the_noise_model_of_the_data() -> None:
     ):
         y = np.abs(truth + noise)
         assert better.length(y - truth, y, 1, 3) < worse.length(y - truth, y, 1, 3)
+
+
+def test_many_constants_and_functions_for_so_few_inputs_could_imitate_anything() -> None:
+    a, b, c, d = sympy.symbols("a b c d", real=True)
+    values = {a: 1.1, b: 0.7, c: 2.0, d: 0.4}
+    waves = a * sympy.sin(b * x1) + c * sympy.cos(d * x1) * sympy.exp(-x1)  # 4 constants, 3 functions: 10 of 9
+    assert imitation(Formula(waves, values, (x1,))) is not None
+    x2 = sympy.Symbol("x2", real=True)
+    two = waves.subs(sympy.exp(-x1), sympy.exp(-x2))
+    assert imitation(Formula(two, values, (x1, x2))) is None  # an input more allows two more
+    assert imitation(Formula(waves, {**values, c: sympy.Integer(2)}, (x1,))) is None  # exact constants are not free
+    polynomial = a + b * x1 + c * x1**2 + d * x1**3  # powers by whole numbers are no functions
+    assert imitation(Formula(polynomial, values, (x1,))) is None

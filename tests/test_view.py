@@ -131,6 +131,25 @@ def test_coordinates_that_are_not_finite_on_the_table() -> None:
     assert View.of(_ratio(X), SYMBOLS, moved, X[:, 0], None) is None
 
 
+def test_stages_that_are_known_are_not_worked_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    X = _table()
+    y = evaluate(c * sympy.exp(-((a - b) ** 2)), SYMBOLS, X)
+    view = View.of(_difference(X), SYMBOLS, X, y, None)
+    assert view is not None
+    stages = list(view.closed_forms(PRIMITIVES, 0.0, lambda: False))
+    known = {candidate.structure for candidate in stages[0]}
+
+    def again(*args: object, **options: object) -> None:
+        raise AssertionError("a known stage was worked out again")
+
+    monkeypatch.setattr("kanlib.symbolic.view.rational_candidates", again)
+    rest = list(view.closed_forms(PRIMITIVES, 0.0, lambda: False, stages[:1]))
+    assert [[form.structure for form in stage] for stage in rest] == [[f.structure for f in s] for s in stages[1:]]
+    assert not known & {form.structure for stage in rest for form in stage}
+    with pytest.raises(AssertionError, match="worked out again"):
+        list(view.closed_forms(PRIMITIVES, 0.0, lambda: False))
+
+
 def test_only_functions_that_are_allowed() -> None:
     X = _table()
     y = evaluate(c * sympy.exp(-((a - b) ** 2)) + c, SYMBOLS, X)

@@ -84,8 +84,12 @@ def reduce_coordinates(
     >>> reduce_coordinates(X, y, sympy.symbols("m a b", real=True))[-1].coordinates.text()
     'm * F(a - b)'
     """
-    target = _Target(y, np.ones(len(y)) if root is None else root)
-    here = start(symbols, X)
+    # Powers of a column may be no numbers; coordinates that read them are refused for it.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _reduced(start(symbols, X), _Target(y, np.ones(len(y)) if root is None else root), expired)
+
+
+def _reduced(here: Coordinates, target: _Target, expired: Callable[[], bool]) -> list[Step]:
     current = target.stand_in(here)
     if current is None:
         return [Step(here, math.nan, "")]
