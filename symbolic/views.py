@@ -14,8 +14,8 @@ from sympy import Symbol
 from .deadline import within
 from .problem import FEW_ROWS, Problem
 from .reduction.coordinates import Coordinates, start
+from .reduction.polynomials import trimmed_error
 from .reduction.reducing import Step, reduce_coordinates
-from .reduction.surrogate import trimmed_error
 from .view import View
 
 __all__ = ["Reference", "Ways", "views_of", "ways"]

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kanlib.symbolic.reduction.surrogate import STYLES, Style, Surrogate, fit_surrogate, stand_in_rows, trimmed_error
+from kanlib.symbolic.reduction.polynomials import stand_in_rows, trimmed_error
+from kanlib.symbolic.reduction.surrogate import STYLES, Style, Surrogate, fit_surrogate
 
 Array = np.ndarray
 PLAIN: Style = (False, False)

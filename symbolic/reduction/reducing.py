@@ -17,7 +17,8 @@ from sympy import Expr, Float, Symbol
 from ..description import NODE_COST
 from ..printing import count_nodes
 from .coordinates import Change, Coordinates, start
-from .surrogate import STYLES, Style, Surrogate, fit_surrogate, least_squares, stand_in_rows, trimmed_error
+from .polynomials import least_squares, stand_in_rows, trimmed_error
+from .surrogate import STYLES, Style, Surrogate, fit_surrogate
 from .symmetry import proposals
 
 __all__ = ["Step", "reduce_coordinates"]

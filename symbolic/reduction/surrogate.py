@@ -9,18 +9,24 @@ rightly replaces two others shows as a drop of the error.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_solve, solve_triangular
 
-from ..rows import spread_rows
+from .polynomials import (
+    Box,
+    chebyshev,
+    highest_degree,
+    least_squares,
+    powers_up_to,
+    products,
+    stand_in_rows,
+    trimmed_error,
+)
 
-__all__ = ["STYLES", "Style", "Surrogate", "fit_surrogate", "least_squares", "stand_in_rows", "trimmed_error"]
+__all__ = ["STYLES", "Style", "Surrogate", "fit_surrogate"]
 
 Array = NDArray[np.float64]
 Style = tuple[bool, bool]
@@ -28,40 +34,7 @@ Style = tuple[bool, bool]
 STYLES: tuple[Style, ...] = tuple((log_y, log_z) for log_y in (False, True) for log_z in (False, True))
 """(logarithm of y, logarithms of the inputs)"""
 
-_MOST_FEATURES = 260
-_MOST_ROWS = 1500
-_ROWS_PER_FEATURE = 3
-_TRIMMED = 0.97  # a polynomial is wild at the corners of its box; the few rows there say nothing about structure
 _SHARES = (1.0, 0.6, 0.35, 0.2)  # of the highest degree, tried in turn: with noise fewer terms predict better
-
-
-@dataclass(frozen=True)
-class _Box:
-    """Inputs, or logarithms of those marked, mapped to [-1, 1]."""
-
-    logarithmic: NDArray[np.bool_]
-    low: Array
-    half: Array
-
-    @classmethod
-    def around(cls, Z: Array, log_z: bool) -> _Box:
-        one_sign = np.all(Z > 0, axis=0) | np.all(Z < 0, axis=0)
-        logarithmic = one_sign & log_z
-        mapped = _logarithms(Z, logarithmic)
-        low, high = mapped.min(axis=0), mapped.max(axis=0)
-        return cls(logarithmic, low, np.where(high > low, (high - low) / 2, 1.0))
-
-    def unit(self, Z: Array) -> Array:
-        return np.asarray((_logarithms(Z, self.logarithmic) - self.low) / self.half - 1)
-
-    def slope(self, Z: Array) -> Array:
-        """Derivative of `unit`."""
-        return np.where(self.logarithmic, 1 / np.where(self.logarithmic, Z, 1.0), 1.0) / self.half
-
-
-def _logarithms(Z: Array, logarithmic: NDArray[np.bool_]) -> Array:
-    with np.errstate(all="ignore"):
-        return np.where(logarithmic, np.log(np.abs(np.where(logarithmic, Z, 1.0))), Z)
 
 
 @dataclass(frozen=True)
@@ -83,38 +56,28 @@ class Surrogate:
     style: Style
     degree: int
     coefficients: Array
-    box: _Box
+    box: Box
     sign: float
 
     def predict(self, Z: Array) -> Array:
         """F at Z, (n,)."""
-        basis, _ = _chebyshev(self.box.unit(Z), self.degree)
+        basis, _ = chebyshev(self.box.unit(Z), self.degree)
         with np.errstate(all="ignore"):
-            raw = _products(basis, _powers(Z.shape[1], self.degree)) @ self.coefficients
+            raw = products(basis, powers_up_to(Z.shape[1], self.degree)) @ self.coefficients
             return np.asarray(self.sign * np.exp(raw) if self.style[0] else raw)
 
     def gradient(self, Z: Array) -> Array:
         """Derivatives of F by the inputs, (n, k)."""
-        basis, slopes = _chebyshev(self.box.unit(Z), self.degree)
-        powers = _powers(Z.shape[1], self.degree)
+        basis, slopes = chebyshev(self.box.unit(Z), self.degree)
+        powers = powers_up_to(Z.shape[1], self.degree)
         gradient = np.empty(Z.shape)
         with np.errstate(all="ignore"):
             for column in range(Z.shape[1]):
                 derived = basis.copy()
                 derived[:, column] = slopes[:, column]
-                gradient[:, column] = _products(derived, powers) @ self.coefficients
+                gradient[:, column] = products(derived, powers) @ self.coefficients
             gradient *= self.box.slope(Z)
             return gradient * self.predict(Z)[:, None] if self.style[0] else gradient
-
-
-def stand_in_rows(n: int) -> NDArray[np.int64]:
-    """The rows a stand-in of n rows is fitted to: all, or as many as are enough."""
-    return spread_rows(n, _MOST_ROWS)
-
-
-def trimmed_error(errors: Array) -> float:
-    """Root mean square with the worst rows left aside."""
-    return math.sqrt(float(np.sort(errors)[: max(1, int(_TRIMMED * len(errors)))].mean()))
 
 
 def fit_surrogate(
@@ -164,10 +127,10 @@ def _fits(
 ) -> Iterator[Surrogate]:
     log_y, log_z = style
     k = Z.shape[1]
-    highest = _highest_degree(k, len(rows))
+    highest = highest_degree([range(k)], len(rows))
     if highest < 2:
         return
-    box = _Box.around(Z, log_z)
+    box = Box.around(Z, log_z)
     unit = box.unit(Z)
     spread = float(y.std()) or 1.0
     target = y / factor
@@ -176,9 +139,9 @@ def _fits(
     weight = np.abs(y if log_y else factor) / spread
     wanted = [round(share * highest) for share in _SHARES] if degrees is None else [min(d, highest) for d in degrees]
     for degree in sorted({max(2, d) for d in wanted}, reverse=True):
-        powers = _powers(k, degree)
-        basis, _ = _chebyshev(unit, degree)
-        features = _products(basis, powers)
+        powers = powers_up_to(k, degree)
+        basis, _ = chebyshev(unit, degree)
+        features = products(basis, powers)
         fit = least_squares(features * weight[:, None], right * weight)
         if fit is None:
             continue
@@ -195,58 +158,5 @@ def _fits(
             yield Surrogate(trimmed_error(errors), errors, rows, style, degree, solved, box, sign)
 
 
-def least_squares(design: Array, right: Array) -> tuple[Array, Array] | None:
-    """Solution, and residuals of every row under the fit to all others (PRESS, from the leverages).
-
-    Normal equations with one step of refinement: as exact as QR for these bases, and several times faster.
-    """
-    gram = design.T @ design
-    gram[np.diag_indices_from(gram)] += 1e-13 * np.trace(gram) / len(gram)
-    try:
-        lower = np.linalg.cholesky(gram)
-    except np.linalg.LinAlgError:
-        return None
-    solved = cho_solve((lower, True), design.T @ right, check_finite=False)
-    solved += cho_solve((lower, True), design.T @ (right - design @ solved), check_finite=False)
-    leverage = np.sum(solve_triangular(lower, design.T, lower=True, check_finite=False) ** 2, axis=0)
-    return solved, (right - design @ solved) / np.maximum(1 - leverage, 1e-3)
-
-
-def _highest_degree(k: int, rows: int) -> int:
-    """The highest total degree up to 24 that leaves enough rows for each term."""
-    most = min(_MOST_FEATURES, rows // _ROWS_PER_FEATURE)
-    degree = 1
-    while degree < 24 and math.comb(degree + 1 + k, k) <= most:
-        degree += 1
-    return degree
-
-
 def _has_logarithm(Z: Array) -> bool:
     return bool(np.any(np.all(Z > 0, axis=0) | np.all(Z < 0, axis=0)))
-
-
-def _chebyshev(unit: Array, degree: int) -> tuple[Array, Array]:
-    """Chebyshev polynomials and their derivatives, (n, k, degree + 1), by their recursions."""
-    values, slopes = np.ones((*unit.shape, degree + 1)), np.zeros((*unit.shape, degree + 1))
-    if degree >= 1:
-        values[..., 1], slopes[..., 1] = unit, 1.0
-    for d in range(2, degree + 1):
-        values[..., d] = 2 * unit * values[..., d - 1] - values[..., d - 2]
-        slopes[..., d] = 2 * values[..., d - 1] + 2 * unit * slopes[..., d - 1] - slopes[..., d - 2]
-    return values, slopes
-
-
-def _products(basis: Array, powers: NDArray[np.int64]) -> Array:
-    features = basis[:, 0, powers[:, 0]]
-    for column in range(1, basis.shape[1]):
-        features = features * basis[:, column, powers[:, column]]
-    return features
-
-
-@lru_cache(maxsize=256)
-def _powers(k: int, degree: int) -> NDArray[np.int64]:
-    """All exponents of k factors with a sum up to ``degree``, (features, k)."""
-    rows: list[tuple[int, ...]] = [()]
-    for _ in range(k):
-        rows = [(*row, d) for row in rows for d in range(degree - sum(row) + 1)]
-    return np.array(rows, dtype=np.int64).reshape(len(rows), k)
