@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 
@@ -43,6 +43,7 @@ _POOR = 0.1  # error relative to y above which a shape is not worth a look
 _SAYS_SOMETHING = 0.7  # error relative to y below which the best network is a curve and no mean
 _COORDINATES = 0.4  # share of the time that finding coordinates may take
 _CLOSED = 0.5  # share of what is left that the closed forms of one view may take
+_READ = 0.7  # share of the time after which no more closed forms are tried, but networks
 _RESERVE, _MOST_RESERVE = 0.1, 2.0  # share of the time, and seconds, that are kept to finish what was found
 
 
@@ -132,13 +133,10 @@ class Search:
                 )
             views = [] if self.judging.accepted() else views
             self.runner.start([task for view in views for task in self.tasks(view).values()])
-            for view in views:
-                if self.expired():
-                    self.notes.append(f"time was up before {target} = {view.name} was looked at")
-                    break
-                self.explore(view)
-                if self.judging.accepted():
-                    break
+            # Closed forms in all coordinates come before networks in any: they take less time and are shorter.
+            self.each(self.read, views, self.judging.settled)
+            if not self.judging.exact():
+                self.each(self.grow, views, self.judging.accepted)
         finally:
             self.runner.close()
             self.notes += self.runner.notes
@@ -194,22 +192,40 @@ class Search:
         if view.sample is not None:
             names += [shape.name for shape in ladder(view.coordinates.k) if bears(shape, view.sample)]
         left = self.left() - min(_RESERVE * self.time_limit, _MOST_RESERVE)
-        end = {name: time.time() + left * (_CLOSED if name == CLOSED else 1.0) for name in names}
+        closed = min(_CLOSED * left, self.left() - (1 - _READ) * self.time_limit)
+        end = {name: time.time() + (closed if name == CLOSED else left) for name in names}
         return {name: Task(view, name, self.primitives, self.seed, self.floor, end[name]) for name in names}
 
-    def explore(self, view: View) -> None:
+    def each(self, look: Callable[[View], None], views: Sequence[View], enough: Callable[[], bool]) -> None:
+        """Look at one view after the other, until that is enough or time is up."""
+        for view in views:
+            if self.expired():
+                self.notes.append(f"time was up before {self.problem.target_name} = {view.name} was looked at")
+                return
+            look(view)
+            if enough():
+                return
+
+    def read(self, view: View) -> None:
+        """Judge the closed forms of a view."""
+        task = self.tasks(view).get(CLOSED)
+        if task is None:
+            return
         self.tell(view.name)
-        target = self.problem.target_name
+        whole = True
+        while (part := self.runner.next(task)) is not None:
+            whole = part.complete
+            self.finishing.some(list(part.candidates), view.name)
+            if self.judging.exact():
+                return
+        if not whole or task.expired() or self.expired():
+            target = self.problem.target_name
+            self.notes.append(f"time was up before all closed forms of {target} = {view.name} were tried")
+
+    def grow(self, view: View) -> None:
+        """Train networks of growing shape on a view, and judge the formulas they hold."""
+        self.tell(view.name)
         tasks = self.tasks(view)
-        if CLOSED in tasks:
-            whole = True
-            while (part := self.runner.next(tasks[CLOSED])) is not None:
-                whole = part.complete
-                self.finishing.some(list(part.candidates), view.name)
-                if self.judging.exact():
-                    return
-            if not whole or self.expired():
-                self.notes.append(f"time was up before all closed forms of {target} = {view.name} were tried")
         if view.sample is None:
             return
         grown: list[tuple[Task, Trained]] = []
@@ -219,7 +235,7 @@ class Search:
                 break
             if self.judging.brief() or (self.judging.accepted() and shape.name == "general"):
                 break  # a network has nothing to add to a short law but another way to write it
-            trained = self.grow(shape, view, tasks.get(shape.name))
+            trained = self.train(shape, view, tasks.get(shape.name))
             if trained is None:
                 continue
             task = tasks[shape.name]
@@ -238,7 +254,7 @@ class Search:
             if trained.held_error < max(_POOR, _COMPARABLE * self.judging.floor()):
                 self.look_at(task, trained)
 
-    def grow(self, shape: Shape, view: View, task: Task | None) -> Trained | None:
+    def train(self, shape: Shape, view: View, task: Task | None) -> Trained | None:
         sample = view.sample
         assert sample is not None
         where = "" if view.coordinates.plain else f" of {view.name}"

@@ -23,9 +23,11 @@ from .library import allowed_functions
 from .problem import sample_of
 from .rational.candidates import rational_candidates
 from .reduction.coordinates import Coordinates
+from .reduction.reducing import reduce_coordinates
 from .rows import spread_rows
 from .separable.additive import additive_forms
 from .separable.bivariate import bivariate_forms
+from .separable.blocks import Solve, block_forms
 from .shapes import Sample
 from .simplify import signed
 from .univariate.candidates import univariate_candidates
@@ -34,6 +36,10 @@ __all__ = ["View"]
 
 Array = NDArray[np.float64]
 
+_EACH = 3  # closed forms of a block
+_FEW_CONSTANTS = 3
+_BLOCK_VIEWS = 2  # coordinates of a block that are read, beside its inputs
+_NEAR, _EXACT = 1.35, 1e-7  # times the floor of a block, and relative error: as good as anything
 _MOVED = 12  # candidates of a network that are refitted in the columns
 _MANY = 6
 _MOST_CONSTANTS = 14  # with more it is a fit like any other, not a law
@@ -137,6 +143,8 @@ class View:
             yield additive_forms(*sums)
         if k == 2:
             yield bivariate_forms(*sums)
+        if 3 <= k <= _MANY:
+            yield block_forms(self.Z, target, weight, self.inputs, _solver(primitives, expired), sums[5], expired)
 
     @property
     def _weight(self) -> Array:
@@ -211,3 +219,30 @@ class View:
         fitted = dict(zip(values, map(float, fit.values), strict=True))
         length = description_length(fit.rss, len(y), fit.rank, y * root, structure_cost(structure))
         return Candidate(structure, fitted, fit.rmse, length)
+
+
+def _solver(primitives: Sequence[str], expired: Callable[[], bool]) -> Solve:
+    """How a block of coordinates is read: as a law of its own, found by the same steps."""
+
+    def solve(Z: Array, target: Array, weight: Array, symbols: Sequence[Symbol], floor: float) -> list[Expr]:
+        root = np.sqrt(weight / weight.mean())
+        steps = reduce_coordinates(Z, target, symbols, expired, root)
+        ways = [step.coordinates for step in steps[1:][-_BLOCK_VIEWS:][::-1]]
+        enough = _NEAR * max(floor, _EXACT) * float(np.std(target * root))
+
+        def brief(found: list[Candidate]) -> bool:
+            """Whether nothing shorter is to be expected."""
+            return bool(found) and found[0].rmse <= enough and len(found[0].values) <= _FEW_CONSTANTS
+
+        found: list[Candidate] = []
+        for coordinates in [*ways, steps[0].coordinates]:
+            view = View.of(coordinates, tuple(symbols), Z, target, None, root)
+            for stage in () if view is None or expired() else view.closed_forms(primitives, floor, expired):
+                found = sorted([*found, *stage], key=lambda candidate: candidate.length)
+                if brief(found):
+                    break
+            if brief(found):
+                break
+        return [form.structure.xreplace({s: sympy.Float(v) for s, v in form.values.items()}) for form in found[:_EACH]]
+
+    return solve

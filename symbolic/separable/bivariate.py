@@ -33,6 +33,8 @@ _NOISY = 1e-3
 _ROWS = 900  # rows that decide on ranks
 _NEAR = 1.3  # times the floor: the coordinates as they are will do
 _GOOD = 2.0  # times the smallest error: a rank and a link worth a look
+_CLOSE = 1.15  # the same under noise, which hides what a rank too low leaves out
+_SMALL = 1e-3  # of a factor, in whose rows the other cannot be seen
 _CURVE = 100
 _TERMS = 3  # primitives beside the constant that are combined on one side
 _FORMS = 12
@@ -71,8 +73,8 @@ def bivariate_forms(
     if not any(fit.error <= limit and fit.rank == 1 for fit in fits):
         fits += separated(sheared(Z[rows], symbols), *few, LINKS[:3:2], 1, expired)
     best = min((fit.error for fit in fits), default=math.inf)
-    good = [fit for fit in fits if fit.error <= max(_GOOD * best, _ENOUGH)]
-    good.sort(key=lambda fit: (fit.rank, fit.link.name != "y", fit.error))
+    good = [fit for fit in fits if fit.error <= max((_GOOD if best < _NOISY else _CLOSE) * best, _ENOUGH)]
+    good.sort(key=lambda fit: (fit.rank + 0.5 * (fit.offset is not None), fit.link.name != "y", fit.error))
     for fit in good[:3]:
         if expired():
             return
@@ -82,8 +84,9 @@ def bivariate_forms(
 def _forms(fit: Separated, y: Array, weight: Array, primitives: Sequence[str]) -> Iterator[Expr]:
     """Products of functions of the two sides, the cheapest choices first."""
     choices = [_choices(x, factors, fit, primitives) for (_, x), factors in ((fit.u, fit.left), (fit.v, fit.right))]
-    if fit.rank == 1 and any(not options or options[0].left_out > 3 * fit.error + 1e-8 for options in choices):
-        yield from _compositions(fit, primitives)
+    unlike = any(not options or options[0].left_out > 3 * fit.error + 1e-8 for options in choices)
+    if fit.rank == 1 and (unlike or fit.error > _NOISY):
+        yield from _compositions(fit, y, weight, primitives)
     pairs = sorted(itertools.product(*choices), key=lambda pair: pair[0].cost + pair[1].cost)
     for left, right in pairs[:_FORMS]:
         expr = _linear(fit, left.members, right.members, y, weight)
@@ -129,18 +132,24 @@ def _plain_powers(chosen: tuple[Member, ...]) -> tuple[Member, ...]:
     return tuple(replace(m, a=1.0, b=0.0) if m.name in ("identity", "square", "cube") else m for m in chosen)
 
 
-def _compositions(fit: Separated, primitives: Sequence[str]) -> Iterator[Expr]:
-    """T(y) = a(u) b(v) with either factor a closed form of its own."""
+def _compositions(fit: Separated, y: Array, weight: Array, primitives: Sequence[str]) -> Iterator[Expr]:
+    """T(y) = a(u) b(v), or with a constant beside, with either factor a closed form of its own.
+
+    What is left when the other factor is taken away is a curve of one coordinate, noise and all.
+    """
+    target = linked(y, weight, fit.link)
+    if target is None:
+        return
+    constant = fit.offset or 0.0
     sides = []
-    for (expr, x), factors in ((fit.u, fit.left), (fit.v, fit.right)):
-        symbol = Dummy("u", real=True)
-        # Known to the error of the fit only: noise of that size keeps long forms from describing the error.
-        curve = factors[:, 0]
-        blurred = curve + 2 * fit.error * float(curve.std()) * np.random.default_rng(0).normal(size=len(curve))
-        found = univariate_candidates(x, blurred, symbol, primitives=primitives, most=3)
+    for (expr, x), factors in ((fit.u, fit.right), (fit.v, fit.left)):
+        symbol, other = Dummy("u", real=True), factors[:, 0]
+        says = np.abs(other) > _SMALL * float(np.abs(other).max())
+        own, counts = (target.t[says] - constant) / other[says], (target.root[says] * other[says]) ** 2
+        found = univariate_candidates(x[says], own, symbol, sample_weight=counts, primitives=primitives, most=3)
         sides.append([each.expr.xreplace({symbol: expr}) for each in found])
-    for one, other in itertools.product(*sides):
-        yield fit.link.inverse(one * other)
+    for one, another in itertools.product(*sides):
+        yield fit.link.inverse(one * another + Float(constant))
 
 
 def _linear(

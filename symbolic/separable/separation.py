@@ -1,7 +1,7 @@
-"""Two coordinates apart: T(y) = sum_r a_r(u) b_r(v), by alternating least squares, without knowing any function.
+"""Two coordinates apart: T(y) = sum_r a_r(u) b_r(v), or one product and a constant, without knowing any function.
 
-u and v are the coordinates themselves, or one of them and their sum, difference, product or quotient. The rank of the
-sum and the curves of both sides come out in milliseconds.
+u and v are the coordinates themselves, or one of them and their sum, difference, product or quotient. Alternating least
+squares give the rank of the sum and the curves of both sides in milliseconds.
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ class Separated:
     v: tuple[Expr, Array]
     link: Link
     rank: int
-    error: float  # relative to the spread of the target, in units of y
+    error: float  # relative to the spread of the target, in units of y, per degree of freedom
     left: Array  # (n, rank) a_r(u)
     right: Array  # (n, rank)
+    offset: float | None = None  # beside one product; None for a plain sum of products
 
 
 def separated(
@@ -92,7 +93,10 @@ def _ranks(
         return []
     t, root = target.t, target.root
     found = []
-    for rank in range(1, most_rank + 1):
+    # a constant beside one product is of rank two, but noise hides half as much of it
+    for rank, offset in [(1, False), (1, True), (2, False), (3, False)]:
+        if rank + offset > most_rank:
+            continue
         best: Separated | None = None
         for (p, q), logarithms in itertools.product(_SIZES, (False, True)):
             spans = [_spans(u[1]), _spans(v[1])]
@@ -100,9 +104,9 @@ def _ranks(
                 continue
             P = basis(np.log(np.abs(u[1])) if logarithms and spans[0] else u[1], p)
             Q = basis(np.log(np.abs(v[1])) if logarithms and spans[1] else v[1], q)
-            fit = _alternate(P, Q, t, root, rank)
+            fit = _alternate(P, Q, t, root, rank, offset)
             if fit is not None and (best is None or fit[0] < best.error):
-                best = Separated(u, v, target.link, rank, *fit)
+                best = Separated(u, v, target.link, rank, *fit[:3], offset=fit[3] if offset else None)
         if best is not None:
             found.append(best)
             if best.error < EXACT_RANK:
@@ -122,27 +126,30 @@ def basis(x: Array, count: int) -> Array:
     return np.asarray(np.polynomial.chebyshev.chebvander((x - (x.max() + x.min()) / 2) / half, count - 1))
 
 
-def _alternate(P: Array, Q: Array, t: Array, root: Array, rank: int) -> tuple[float, Array, Array] | None:
+def _alternate(
+    P: Array, Q: Array, t: Array, root: Array, rank: int, offset: bool
+) -> tuple[float, Array, Array, float] | None:
     """Alternating least squares for sum_r a_r b_r; the first factor starts at smooth functions of its input."""
     rng = np.random.default_rng(0)
-    best: tuple[float, Array, Array] | None = None
+    best: tuple[float, Array, Array, float] | None = None
     right = t * root
+    freedom = len(t) - rank * (P.shape[1] + Q.shape[1] - rank) - offset
     for start in range(_STARTS):
         smooth = P[:, : rank + 2] @ rng.normal(size=(rank + 2, rank))
         A = _tensor_start(P, Q, right, root, rank) if start == 0 else smooth
         last = math.inf
         for sweep in range(_SWEEPS):
-            B = _solve(Q, A, right, root)
-            A = _solve(P, B, right, root)
+            B, _ = _solve(Q, A, right, root, offset)
+            A, constant = _solve(P, B, right, root, offset)
             scale = np.sqrt(np.mean(A**2, axis=0)) + 1e-300
             A, B = A / scale, B * scale
-            error = math.sqrt(float(np.mean(((A * B).sum(axis=1) * root - right) ** 2)))
+            error = math.sqrt(float(np.sum((((A * B).sum(axis=1) + constant) * root - right) ** 2)) / freedom)
             slow = sweep > 4 and error > 0.97 * last
             last = error
             if slow:
                 break
         if best is None or last < best[0]:
-            best = (last, A, B)
+            best = (last, A, B, constant)
         if last < EXACT_RANK or rank == 1:
             break
     return best
@@ -159,14 +166,17 @@ def _tensor_start(P: Array, Q: Array, right: Array, root: Array, rank: int) -> A
     return np.asarray(P[:, :p] @ (left[:, :rank] * size[:rank]))
 
 
-def _solve(P: Array, others: Array, right: Array, root: Array) -> Array:
-    """Least squares for the factors of one side, (n, rank), those of the other held."""
+def _solve(P: Array, others: Array, right: Array, root: Array, offset: bool) -> tuple[Array, float]:
+    """Least squares for the factors of one side, (n, rank), those of the other held, and for the constant if any."""
     rank = others.shape[1]
-    design = (others[:, :, None] * P[:, None, :]).reshape(len(P), -1) * root[:, None]
+    terms = (others[:, :, None] * P[:, None, :]).reshape(len(P), -1)
+    design = np.column_stack([terms, *([np.ones(len(P))] if offset else [])]) * root[:, None]
     norms = np.linalg.norm(design, axis=0) + 1e-300
     gram = (design / norms).T @ (design / norms)
     gram[np.diag_indices_from(gram)] += 1e-12
     solved = np.linalg.solve(gram, (design / norms).T @ right)
     residual = right - (design / norms) @ solved
     solved += np.linalg.solve(gram, (design / norms).T @ residual)
-    return np.asarray(P @ (solved / norms).reshape(rank, -1).T)
+    weights = solved / norms
+    factors = np.asarray(P @ weights[: terms.shape[1]].reshape(rank, -1).T)
+    return factors, float(weights[-1]) if offset else 0.0

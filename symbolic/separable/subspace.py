@@ -26,6 +26,7 @@ __all__ = ["Member", "members"]
 Array = NDArray[np.float64]
 
 _REFINED = 2  # starts of a primitive that are refined
+_PRICE = 0.35  # of a node or a constant, in the logarithm of the distance
 _LEFT_OVER = 1e-5  # relative size of a direction that only errors span
 _SAME = 1e-3  # curves that differ by less are one
 
@@ -115,7 +116,7 @@ def members(x: Array, space: Array, names: Sequence[str], tolerance: float = 1e-
                 start = _refined(lambda abp, name=name: residual(name, abp), start, moves, ray)
             a, b, p = start
             distance = float(np.linalg.norm(residual(name, start)))
-            cost = math.log(distance + blur) + 0.35 * LIBRARY[name].complexity
+            cost = math.log(distance + blur) + _PRICE * (LIBRARY[name].complexity + sum(moves))
             if math.isfinite(cost):
                 kept.append(Member(name, a / half, b - a * middle / half, p, distance, cost))
         found += _apart(sorted(kept, key=lambda member: member.cost), x)[:wanted]

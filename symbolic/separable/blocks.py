@@ -1,0 +1,201 @@
+"""Laws that fall apart into blocks of inputs under a link: T(y) = f(x1, x2) + g(x3, x4, x5).
+
+A sum of polynomials, one a block, is one linear least-squares problem, and inputs that share no block have no term in
+common: which inputs belong together shows in the coefficients of a polynomial in all of them (the functional ANOVA of
+Hooker, J. Comput. Graph. Stat. 16 (2007) 709, with polynomials). Each block is then the same problem with fewer inputs,
+and what the other blocks leave of T(y) is its target. A product is a sum under the logarithm.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+from sympy import Expr, Float, Symbol
+
+from ..reduction.polynomials import highest_degree, stand_in_rows
+from .blocked import Blocks, fit_blocks
+from .links import LINKS, Link, linked
+
+__all__ = ["Solve", "Split", "block_forms", "splits"]
+
+Array = NDArray[np.float64]
+Solve = Callable[[Array, Array, Array, Sequence[Symbol], float], list[Expr]]
+"""(Z, target, weight, symbols, floor) -> closed forms of a block, the likeliest first."""
+
+_DEGREES = (1.0, 0.6, 0.35)  # of the highest that the rows can bear
+_NEAR = 1.35  # times the floor: as good as anything
+_EXACT = 1e-7
+_NATS = 5.0  # by which blocks that are finer may be behind
+_SPLITS = 2  # that are read
+_FORMS = 6  # of all blocks together, of one split
+
+
+@dataclass(frozen=True)
+class Split:
+    """T(y) as a sum of functions of blocks of inputs.
+
+    Attributes
+    ----------
+    blocks : indices of the inputs of each, which are all inputs once.
+    link : T and its inverse.
+    error : on left-out rows, relative to the spread of the target, in its units.
+    values : (n, blocks) what each block contributes to T(y).
+    constant : the rest of it.
+    """
+
+    blocks: Blocks
+    link: Link
+    error: float
+    values: Array
+    constant: float
+
+    @property
+    def product(self) -> bool:
+        """Whether y is a product of functions of the blocks."""
+        return self.link.name == "log y"
+
+
+def block_forms(
+    Z: Array,
+    target: Array,
+    weight: Array,
+    symbols: Sequence[Symbol],
+    solve: Solve,
+    floor: float = 0.0,
+    expired: Callable[[], bool] = lambda: False,
+) -> Iterator[Expr]:
+    """Forms of inputs that fall apart into blocks, at least one of them of two inputs or more.
+
+    Parameters
+    ----------
+    Z : (n, k). target, weight : (n,) the law to describe and what its squared errors count.
+    solve : finds closed forms of one block, up to an additive constant.
+    floor : error relative to the spread that cannot be improved on.
+
+    Examples
+    --------
+    >>> Z = np.random.default_rng(0).uniform(1, 2, (400, 3))
+    >>> x, y, z = sympy.symbols("x y z", real=True)
+    >>> def solve(Z, target, weight, symbols, floor):
+    ...     return [x * y if len(symbols) == 2 else sympy.exp(z)]
+    >>> form = next(block_forms(Z, Z[:, 0] * Z[:, 1] + np.exp(Z[:, 2]), np.ones(400), (x, y, z), solve))
+    >>> form.as_coeff_Add()[1]
+    x*y + exp(z)
+    """
+    for split in splits(Z, target, weight, floor, expired)[:_SPLITS]:
+        options: list[list[Expr]] = []
+        for block, (own, importance, error) in zip(split.blocks, _targets(split, target, weight), strict=True):
+            if expired():
+                return
+            options.append(solve(Z[:, block], own, importance, [symbols[i] for i in block], error))
+            if not options[-1]:
+                break
+        if not options[-1]:
+            continue
+        ranked = sorted(itertools.product(*[range(len(forms)) for forms in options]), key=sum)
+        for index in ranked[:_FORMS]:
+            chosen = [forms[i] for forms, i in zip(options, index, strict=True)]
+            if split.product:
+                yield split.link.inverse(Float(split.constant)) * sympy.Mul(*chosen)
+            else:
+                yield split.link.inverse(sympy.Add(Float(split.constant), *chosen))
+
+
+def _targets(split: Split, target: Array, weight: Array) -> Iterator[tuple[Array, Array, float]]:
+    """What the other blocks leave to each one, what its squared errors count, and its own error, relative.
+
+    The factors of a product are read as they are, not by their logarithms.
+    """
+    on = linked(target, weight, split.link)
+    assert on is not None, "the split was made under this link"
+    left = on.t - split.constant - split.values.sum(axis=1)
+    for values in split.values.T:
+        own, root = values + left, on.root
+        if split.product:
+            own = np.exp(own)
+            root = root / own
+        spread = math.sqrt(float(np.mean((root * (own - np.average(own, weights=root**2))) ** 2)))
+        yield own, root**2, min(split.error / max(spread, 1e-300), 1.0)
+
+
+def splits(
+    Z: Array, target: Array, weight: Array, floor: float = 0.0, expired: Callable[[], bool] = lambda: False
+) -> list[Split]:
+    """The blocks that describe the target about as well as anything does: the finest first, a plain sum before a link.
+
+    Parameters
+    ----------
+    Z : (n, k), k of 3 or more. target, weight : (n,).
+    floor : error relative to the spread of the target that cannot be improved on.
+
+    Examples
+    --------
+    >>> Z = np.random.default_rng(0).uniform(1, 2, (400, 4))
+    >>> [(split.blocks, split.link.name) for split in splits(Z, Z[:, 0] / (Z[:, 2] + Z[:, 3]) + Z[:, 1], np.ones(400))]
+    [(((0, 2, 3), (1,)), 'y')]
+    """
+    found: list[Split] = []
+    for link in LINKS:
+        for blocks in [] if expired() else _partitions(Z, target, weight, link):
+            split = _split(Z, target, weight, link, blocks)
+            if split is not None and not expired():
+                found.append(split)
+    best = min((split.error for split in found), default=math.inf)
+    good = [split for split in found if split.error <= max(_NEAR * floor, _EXACT)]
+    if not good:
+        return []
+    clear = [s for s in good if len(stand_in_rows(len(Z))) * math.log(max(s.error, _EXACT) / max(best, _EXACT)) < _NATS]
+    kept = [split for split in clear or good if any(len(block) > 1 for block in split.blocks)]
+    return sorted(kept, key=lambda split: (-len(split.blocks), split.link.name != "y", split.error))
+
+
+def _partitions(Z: Array, target: Array, weight: Array, link: Link) -> list[Blocks]:
+    """Blocks of inputs that interact more with each other than with the rest, from two blocks to single inputs."""
+    on = linked(target, weight, link)
+    if on is None:
+        return []
+    k = Z.shape[1]
+    rows = stand_in_rows(len(Z))
+    everything = (tuple(range(k)),)
+    fit = fit_blocks(Z[rows], on.t[rows], on.root[rows], everything, highest_degree(everything, len(rows)))
+    if fit is None:
+        return []
+    strength = np.zeros((k, k))
+    for powers, coefficient in zip(fit.powers, fit.coefficients, strict=True):
+        together = np.flatnonzero(powers)
+        strength[np.ix_(together, together)] += coefficient**2
+    blocks = [{i} for i in range(k)]
+    found: list[Blocks] = []
+    while len(blocks) > 1:
+        found.append(tuple(sorted(tuple(sorted(block)) for block in blocks)))
+        pairs = itertools.combinations(range(len(blocks)), 2)
+        one, other = max(pairs, key=lambda pair: strength[np.ix_(list(blocks[pair[0]]), list(blocks[pair[1]]))].max())
+        blocks[one] |= blocks.pop(other)
+    return found
+
+
+def _split(Z: Array, target: Array, weight: Array, link: Link, blocks: Blocks) -> Split | None:
+    """The best sum of polynomials of these blocks by the errors of left-out rows."""
+    on = linked(target, weight, link)
+    if on is None:
+        return None
+    rows = stand_in_rows(len(Z))
+    highest = highest_degree(blocks, len(rows))
+    best = None
+    for degree in sorted({max(2, round(share * highest)) for share in _DEGREES}, reverse=True):
+        fit = fit_blocks(Z[rows], on.t[rows], on.root[rows], blocks, degree)
+        if fit is not None and (best is None or fit.error < best.error):
+            best = fit
+    if best is None:
+        return None
+    values = best.parts(Z)
+    if not np.all(np.isfinite(values)):
+        return None
+    means = values.mean(axis=0)
+    return Split(blocks, on.link, best.error, values - means, best.constant + float(means.sum()))
