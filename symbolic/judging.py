@@ -24,7 +24,6 @@ __all__ = ["Entry", "Judging"]
 Array = NDArray[np.float64]
 
 _FEW_CONSTANTS = 4  # fitted; a formula with more may have a shorter rival among the networks
-_SETTLED = 1  # fitted constants of a formula, in some coordinates, that others need not be tried for
 _SLACK = 3.0  # nats
 _HOPELESS = 2.0  # times the error of the best network
 # Fitted constants, and the relative error that is no accident with so many: a series of sin(x) may reach 1e-11.
@@ -177,11 +176,11 @@ class Judging:
         accepted = [entry.point.formula for entry in self.entries if entry.point.accepted]
         return any(len(formula.fitted) <= _FEW_CONSTANTS for formula in accepted)
 
-    def settled(self) -> bool:
-        """Whether the shortest formula that passed leaves nothing to be wished for: hardly a constant is fitted."""
+    def settled(self, most: int) -> bool:
+        """Whether the shortest formula that passed leaves nothing to be wished for: so few constants are fitted."""
         accepted = [entry for entry in self.entries if entry.point.accepted]
         best = min(accepted, key=lambda entry: entry.length, default=None)
-        return best is not None and (self.is_exact(best.point) or len(best.point.formula.fitted) <= _SETTLED)
+        return best is not None and (self.is_exact(best.point) or len(best.point.formula.fitted) <= most)
 
     def exact(self) -> bool:
         """Whether a formula meets the data so closely, for its number of fitted constants, that nothing else can."""

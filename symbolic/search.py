@@ -43,6 +43,7 @@ _POOR = 0.1  # error relative to y above which a shape is not worth a look
 _SAYS_SOMETHING = 0.7  # error relative to y below which the best network is a curve and no mean
 _COORDINATES = 0.4  # share of the time that finding coordinates may take
 _CLOSED = 0.5  # share of what is left that the closed forms of one view may take
+_FITTED = 1  # constants of a formula in some coordinates for which others need not be read
 _READ = 0.7  # share of the time after which no more closed forms are tried, but networks
 _RESERVE, _MOST_RESERVE = 0.1, 2.0  # share of the time, and seconds, that are kept to finish what was found
 
@@ -134,7 +135,7 @@ class Search:
             views = [] if self.judging.accepted() else views
             self.runner.start([task for view in views for task in self.tasks(view).values()])
             # Closed forms in all coordinates come before networks in any: they take less time and are shorter.
-            self.each(self.read, views, self.judging.settled)
+            self.each(self.read, views, lambda: self.judging.settled(_FITTED))
             if not self.judging.exact():
                 self.each(self.grow, views, self.judging.accepted)
         finally:
@@ -216,7 +217,7 @@ class Search:
         while (part := self.runner.next(task)) is not None:
             whole = part.complete
             self.finishing.some(list(part.candidates), view.name)
-            if self.judging.exact():
+            if self.judging.settled(0):
                 return
         if not whole or task.expired() or self.expired():
             target = self.problem.target_name

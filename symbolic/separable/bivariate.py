@@ -74,6 +74,8 @@ def bivariate_forms(
         fits += separated(sheared(Z[rows], symbols), *few, LINKS[:3:2], 1, expired)
     best = min((fit.error for fit in fits), default=math.inf)
     good = [fit for fit in fits if fit.error <= max((_GOOD if best < _NOISY else _CLOSE) * best, _ENOUGH)]
+    plainly = {fit.link.name for fit in good if fit.rank == 1 and fit.offset is None}
+    good = [fit for fit in good if fit.offset is None or fit.link.name not in plainly]
     good.sort(key=lambda fit: (fit.rank + 0.5 * (fit.offset is not None), fit.link.name != "y", fit.error))
     for fit in good[:3]:
         if expired():
@@ -85,7 +87,7 @@ def _forms(fit: Separated, y: Array, weight: Array, primitives: Sequence[str]) -
     """Products of functions of the two sides, the cheapest choices first."""
     choices = [_choices(x, factors, fit, primitives) for (_, x), factors in ((fit.u, fit.left), (fit.v, fit.right))]
     unlike = any(not options or options[0].left_out > 3 * fit.error + 1e-8 for options in choices)
-    if fit.rank == 1 and (unlike or fit.error > _NOISY):
+    if fit.rank == 1 and (unlike or (fit.offset is not None and fit.error > _NOISY)):
         yield from _compositions(fit, y, weight, primitives)
     pairs = sorted(itertools.product(*choices), key=lambda pair: pair[0].cost + pair[1].cost)
     for left, right in pairs[:_FORMS]:
