@@ -6,10 +6,7 @@ fitted from many starts (`kanlib.symbolic.priors.multi_start`).
 
 from __future__ import annotations
 
-import ast
-import unicodedata
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +19,7 @@ from kanlib.errors import FormulaError, InputError, InputTypeError
 from ..deadline import within
 from ..description import description_length, structure_cost
 from ..joint import Candidate
-from ..parsing import parse_formula
-from ..parsing_syntax import CONSTANTS, FUNCTIONS
+from ..parsing import free_names, parse_formula
 from ..reduction.coordinates import Coordinates
 from ..tape import evaluate
 from .multi_start import multi_start, spread_rows
@@ -34,7 +30,6 @@ Array = NDArray[np.float64]
 
 _ROWS = 600  # rows that constants are fitted to; the finished formula is fitted to all
 _STARTS = 10  # for the constants of a factor or term
-_LONGEST = 10_000  # characters
 _SECONDS = 5.0
 _ROLES = ("law", "factor", "term")
 
@@ -190,7 +185,8 @@ def partial_law(start: str | Expr, role: str, names: Sequence[str], symbols: Seq
     columns = {str(name): symbol for name, symbol in zip(names, symbols, strict=True)}
     columns = {**{symbol.name: symbol for symbol in symbols}, **columns}
     if isinstance(start, str):
-        expr = parse_formula(start, {**_unknown(start, columns), **columns})
+        unknown = {name: Symbol(name, real=True) for name in free_names(start)}
+        expr = parse_formula(start, {**unknown, **columns})
     elif isinstance(start, Expr):
         same = {s: columns.get(s.name, Symbol(s.name, real=True)) for s in start.free_symbols}
         expr = start.xreplace(same)
@@ -203,20 +199,3 @@ def partial_law(start: str | Expr, role: str, names: Sequence[str], symbols: Seq
         raise FormulaError(f"start {str(start)!r} has none of the columns {', '.join(columns)}; name at least one.")
     constants = sorted(expr.free_symbols - read, key=lambda symbol: symbol.name)
     return PartialLaw(expr, tuple(constants), role)
-
-
-def _unknown(text: str, columns: Mapping[str, Symbol]) -> dict[str, Symbol]:
-    """Names in a text that are no columns, functions or numbers; nothing where it cannot be read.
-
-    `parse_formula` reads the text afterwards, and says what is wrong with it.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Python's remarks on code such as 2(x)
-            nodes = list(ast.walk(ast.parse(" ".join(text[:_LONGEST].split()), mode="eval")))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return {}
-    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
-    found = {node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in called}
-    known = {unicodedata.normalize("NFKC", name) for name in columns} | set(FUNCTIONS) | set(CONSTANTS)
-    return {name: Symbol(name, real=True) for name in sorted(found - known)}
