@@ -90,7 +90,7 @@ def multi_start(
         fit = refit(structure, constants, inputs, X, y, guess, weight, max_evaluations=30 * (len(constants) + 1))
         if math.isfinite(fit.rss) and np.all(np.isfinite(fit.values)):
             fits.append(fit)
-        if fits and fits[-1].rss <= 1e-20 * float(y @ y if weight is None else y @ (weight * y)):
+        if fits and fits[-1].rss <= _EXACT * float(y @ y if weight is None else y @ (weight * y)):
             break  # nothing is left to be better at
     best: list[Refit] = []
     for fit in sorted(fits, key=lambda found: found.rss):

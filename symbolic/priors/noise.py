@@ -21,6 +21,7 @@ from ..constants import EXACT_FIT, covariance_matrix
 from ..description import constants_cost, description_length
 from ..formula import Formula
 from ..noise import NoiseModel
+from ..parsing_syntax import short
 from ..tape import compile_tape
 
 __all__ = ["RowNoise", "given_noise", "weighted_rows"]
@@ -112,11 +113,11 @@ class RowNoise(NoiseModel):
         A fit takes the size of the noise from its residuals; where that is known it must not: the covariance is
         (J^T J)^-1 for the Jacobian J in units of the noise.
         """
-        free = [symbol for symbol, value in formula.values.items() if isinstance(value, float)]
+        free = formula.fitted
         if not self.absolute or not free:
             return formula
         self._check(X)
-        bound = compile_tape(formula.form, formula.symbols, tuple(free)).bind(X)
+        bound = compile_tape(formula.form, formula.symbols, free).bind(X)
         bound.value(np.array([formula.values[symbol] for symbol in free]))
         covariance, _ = covariance_matrix((bound.jacobian_rows() / self.size).T, 1.0)
         return replace(formula, covariance=covariance)
@@ -185,5 +186,5 @@ def weighted_rows(sample_weight: ArrayLike, n: int) -> RowNoise:
 def _numbers(what: str, values: ArrayLike) -> Array:
     try:
         return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InputError(f"{what} is {values!r}; expected numbers.") from None
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"{what} is {short(repr(values))}; expected numbers, each below 1.8e308.") from None

@@ -18,6 +18,7 @@ from sympy import Add, Dummy, Expr, Mul, Pow, Rational, Symbol
 from kanlib.errors import InputError
 
 from ..formula import Formula
+from ..parsing_syntax import short
 from ..reduction.coordinates import Coordinates
 from ..units import Groups, Units, check, dimensionless_groups
 
@@ -132,8 +133,9 @@ def unit_constraints(
             raise InputError(f"units has {wrong}; expected one for each of {list(names)}, '' for a pure number.")
         texts = [str(units[name]) for name in names]
     else:
-        if isinstance(units, str) or len(units) != len(names):
-            raise InputError(f"units is {units!r}; expected one for each of {list(names)}, '' for a pure number.")
+        if isinstance(units, str) or not isinstance(units, (Sequence, np.ndarray)) or len(units) != len(names):
+            shown = short(repr(units))
+            raise InputError(f"units is {shown}; expected one for each of {list(names)}, '' for a pure number.")
         texts = [str(unit) for unit in units]
     read = Units.parse(dict(zip(names, texts, strict=True)), output_unit)
     notes = []
