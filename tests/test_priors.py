@@ -251,6 +251,13 @@ def test_the_better_form_is_first_and_weights_count() -> None:
     assert list(best.values.values()) == pytest.approx([2.0])
 
 
+@pytest.mark.parametrize(("size", "text"), [(2.0, "a*t**1000"), (1e30, "sin(b*t**12)"), (1e200, "sin(b*t) + c")])
+def test_sizes_beyond_floats_are_no_crash(size: float, text: str) -> None:
+    X = size * np.random.default_rng(0).uniform(1, 2, (40, 1))
+    for best in known("t", X, X[:, 0] / size, start=text).start_candidates(X, X[:, 0] / size, n_starts=3)[:1]:
+        assert math.isfinite(best.rmse)
+
+
 def test_a_known_factor_is_a_coordinate_with_its_constants_fitted() -> None:
     X = np.random.default_rng(3).uniform(0, 2, (200, 2))
     y = np.exp(-1.5 * X[:, 0]) * (2 + X[:, 1] ** 2)
@@ -420,6 +427,7 @@ def test_without_prior_knowledge_nothing_is_refused() -> None:
         ({"bounds": (100, 200)}, "half of y"),
         ({"noise": 0.0}, "positive"),
         ({"noise": [1.0, 2.0]}, "one a row"),
+        ({"noise": 1e200}, "in another unit"),
         ({"noise": "small"}, "expected numbers"),
         ({"sample_weight": np.zeros(60)}, "positive"),
         ({"sample_weight": -np.ones(60)}, "not negative"),

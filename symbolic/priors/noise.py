@@ -29,6 +29,7 @@ __all__ = ["RowNoise", "given_noise", "weighted_rows"]
 Array = NDArray[np.float64]
 
 _SIGNIFICANCE = 1e-4  # of the chi-squared test
+_SMALLEST = 1e-150  # of a standard deviation
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,8 +156,15 @@ def given_noise(std: ArrayLike, y: ArrayLike | int) -> RowNoise:
             f"noise is {shown}; expected the standard deviation of y's error, one positive number or {n}, one a row. "
             "Leave it out where it is not known, or where y is exact."
         )
-    scale = 0.0 if isinstance(y, int) else float(np.sqrt(np.mean(np.square(np.asarray(y, dtype=np.float64)))))
-    return RowNoise("known errors", 0.0, np.maximum(np.broadcast_to(size, (n,)), EXACT_FIT * scale), True)
+    largest = 0.0 if isinstance(y, int) else float(np.max(np.abs(np.asarray(y, dtype=np.float64)), initial=0.0))
+    scale = largest and largest * float(np.sqrt(np.mean(np.square(np.asarray(y, dtype=np.float64) / largest))))
+    size = np.maximum(np.broadcast_to(size, (n,)), EXACT_FIT * scale)
+    if not np.all((size > _SMALLEST) & (size < 1 / _SMALLEST)):
+        raise InputError(
+            f"noise goes from {size.min():g} to {size.max():g}; expected numbers from {_SMALLEST:g} to "
+            f"{1 / _SMALLEST:g}, whose squares are floats: give y in another unit."
+        )
+    return RowNoise("known errors", 0.0, size, True)
 
 
 def weighted_rows(sample_weight: ArrayLike, n: int) -> RowNoise:
