@@ -145,7 +145,7 @@ def test_errors_of_constants_that_say_the_same_are_those_of_resamples() -> None:
     found = discover(X, y, start="a*exp(-b*x1) + c", primitives=["identity", "exp"], time_limit=5)
     assert found.formula is not None and len(found.formula.fitted) == 3
     assert near_degenerate(found.formula, X)
-    assert any("nearly say the same" in note and "refits on resamples" in note for note in found.notes)
+    assert any("nearly say the same" in note and "refits" in note for note in found.notes)
     errors = [constant.standard_error for constant in found.formula.constants]
     again = bootstrap_constants(found.formula, X, y, n=100, seed=5).standard_errors
     np.testing.assert_allclose(errors, again, rtol=0.5)

@@ -166,8 +166,8 @@ def unit_constraints(
         texts = [str(units[name]) for name in names]
     else:
         if isinstance(units, str) or not isinstance(units, (Sequence, np.ndarray)) or len(units) != len(names):
-            shown = short(repr(units))
-            raise InputError(f"units is {shown}; expected one for each of {list(names)}, '' for a pure number.")
+            arrived = short(repr(units))
+            raise InputError(f"units is {arrived}; expected one for each of {list(names)}, '' for a pure number.")
         texts = [str(unit) for unit in units]
     read = Units.parse(dict(zip(names, texts, strict=True)), output_unit)
     notes = []
