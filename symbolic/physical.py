@@ -154,7 +154,7 @@ def physical_notes(formula: Formula, physical: bool | Sequence[str], units: Unit
     >>> physical_notes(law, ["c"])
     []
     >>> physical_notes(law, ["c"], unit_constraints(("t",), (t,), ["s"], "cm"))
-    ['a = 29979245800 +- 1000 (299792458 in SI units) is c (speed of light in vacuum)']
+    ['a = (2.99792458 ± 0.00000010)e+10 (299792458 in SI units) is c (speed of light in vacuum)']
     """
     if physical is None or physical is False:
         return []
