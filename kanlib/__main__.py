@@ -58,7 +58,9 @@ def discover(arguments: argparse.Namespace) -> int:
         if arguments.target in arguments.inputs:
             raise InputError(f"The target {arguments.target!r} is among --inputs; expected other columns. Remove it.")
         columns = [*arguments.inputs, arguments.target]
-    X, y, names = read_table(arguments.data, columns=columns, where=dict(arguments.where)).split(arguments.target)
+    X, y, names = read_table(arguments.data, columns=columns, where=_once(arguments.where, "--where")).split(
+        arguments.target
+    )
     to_stdout = arguments.json == "-"
     if arguments.json and not to_stdout:
         check_writable(arguments.json)
@@ -99,14 +101,14 @@ def discover(arguments: argparse.Namespace) -> int:
 
 def known(arguments: argparse.Namespace) -> dict[str, Any]:
     """What the user knows of the law, as options of the search."""
-    units = dict(arguments.unit)
+    units = _once(arguments.unit, "--unit")
     output_unit = units.pop(arguments.target, None)
     return {
         "forbidden": arguments.forbid,
         "required": arguments.require,
         "start": arguments.start,
         "noise": arguments.noise,
-        "units": units or None,
+        "units": units if arguments.unit else None,
         "output_unit": output_unit,
     }
 
@@ -156,6 +158,19 @@ def describe(found: Discovery, most: int = 8) -> str:
     if found.notes:
         parts.append("\n".join(["what was done", *(f"- {note}" for note in found.notes)]))
     return "\n\n".join(parts)
+
+
+def _once(pairs: Sequence[tuple[str, str]], option: str) -> dict[str, str]:
+    """The pairs of an option that may be repeated, each column once."""
+    found: dict[str, str] = {}
+    for column, text in pairs:
+        if column in found:
+            raise InputError(
+                f"{option} has the column {column!r} twice, with {found[column]!r} and {text!r}; expected each once. "
+                "Remove one."
+            )
+        found[column] = text
+    return found
 
 
 def _finite(value: float | None) -> float | None:
@@ -231,7 +246,13 @@ _jobs.__name__ = "whole number from 1 to 256"
 
 
 def _names(text: str) -> list[str]:
-    return [name.strip() for name in next(csv.reader([text], skipinitialspace=True), []) if name.strip()]
+    names = [name.strip() for name in next(csv.reader([text], skipinitialspace=True), []) if name.strip()]
+    if not names:
+        raise ValueError
+    return names
+
+
+_names.__name__ = "list A,B,..."
 
 
 def _condition(text: str) -> tuple[str, str]:
@@ -245,7 +266,11 @@ _condition.__name__ = "COLUMN=TEXT"
 
 
 def _unit(text: str) -> tuple[str, str]:
-    return _condition(text)
+    """At the last =: no unit has one, and the name of a column may."""
+    name, equals, unit = text.rpartition("=")
+    if not equals or not name.strip():
+        raise ValueError
+    return name.strip(), unit.strip()
 
 
 _unit.__name__ = "COLUMN=UNIT"

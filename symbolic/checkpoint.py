@@ -178,6 +178,7 @@ class Checkpoint:
             Symbol(name, real=True): parse_formula(value, ()) if isinstance(value, str) else float(value)
             for name, value in record["values"]
         }
+        parse_formula(record["structure"], self.symbols, values)  # nothing that SymPy would work out for ever
         return Formula(
             self._expr(record["structure"], tuple(values)),
             values,

@@ -149,11 +149,6 @@ def discover(
         )
     if callback is not None and not callable(callback):
         raise InputTypeError(f"callback is {type(callback).__name__}; expected a function of a Progress, or None.")
-    if start_role == "term":
-        raise InputError(
-            "start_role is 'term'; expected 'law' or 'factor'. Search for what is left instead: take the known term "
-            "off y (prior(...).remainder fits its constants) and add it to the formula that is found."
-        )
     if not isinstance(physical, bool):
         match_physical(1.0, 0.1, physical)  # refuses names that are not known before the search takes its time
     problem = table(X, y, names, target_name)

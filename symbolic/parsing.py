@@ -16,21 +16,23 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sympy
-from sympy import Expr, Symbol
+from sympy import Expr, Float, Symbol
 from sympy.core.parameters import distribute
 
 from kanlib.errors import FormulaError, InputTypeError
 
 from .deadline import within
-from .parsing_syntax import Builder, short
+from .parsing_syntax import CONSTANTS, FUNCTIONS, Builder, Value, short
 
-__all__ = ["parse_formula"]
+__all__ = ["free_names", "parse_formula"]
 
 _MAX_LENGTH = 10_000
-_SECONDS = 10.0
+_SECONDS = 3.0  # what the guards of `parsing_syntax` let through takes a tenth of it; the last guard
 
 
-def parse_formula(text: str, symbols: Mapping[str, Symbol] | Iterable[Symbol]) -> Expr:
+def parse_formula(
+    text: str, symbols: Mapping[str, Symbol] | Iterable[Symbol], values: Mapping[Symbol, Expr | float] | None = None
+) -> Expr:
     """The expression a text stands for, read as mathematics and never run as code.
 
     Whole numbers stay exact, and so do their quotients (``1/3``); decimals become floats. What `str` of a
@@ -43,6 +45,9 @@ def parse_formula(text: str, symbols: Mapping[str, Symbol] | Iterable[Symbol]) -
         sign erf (``ln`` and ``abs`` too).
     symbols : the columns: name -> symbol, or symbols that go by their own names. A column named like a constant
         wins over it.
+    values : symbol -> number, for symbols that stand for one in the text; they win over columns. Every step is worked
+        out in numbers before it is built, so two harmless texts cannot make one that is not, such as a**b with
+        9 and 10**9.
 
     Raises
     ------
@@ -61,9 +66,43 @@ def parse_formula(text: str, symbols: Mapping[str, Symbol] | Iterable[Symbol]) -
     Traceback (most recent call last):
     kanlib.errors.FormulaError: The formula has 'x^2'; expected + - * / **: a power is written x**2.
     """
+    columns: dict[str, Symbol | Value] = {**_columns(symbols)}
+    for symbol, number in (values or {}).items():
+        expr = Float(number) if isinstance(number, float) else number
+        columns[unicodedata.normalize("NFKC", symbol.name)] = Value(expr, float(expr))
+    text, tree = _tree(text)
+    result = within(_SECONDS, _attempt, tree, text, columns)
+    if result is None:
+        raise FormulaError(f"{short(text)!r} took longer than {_SECONDS:g} s to build; write its numbers as decimals.")
+    if isinstance(result, FormulaError):
+        raise result
+    return result
+
+
+def free_names(text: str) -> tuple[str, ...]:
+    """The names in a text that stand for numbers, in their order: neither functions nor pi and E.
+
+    Raises
+    ------
+    FormulaError, InputTypeError
+        As `parse_formula`, where the text is no formula at all; what it holds is not looked at.
+
+    Examples
+    --------
+    >>> free_names("a*exp(-b*t) + a*pi")
+    ('a', 'b', 't')
+    """
+    nodes = list(ast.walk(_tree(text)[1]))
+    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+    names = [node for node in nodes if isinstance(node, ast.Name) and id(node) not in called]
+    names.sort(key=lambda name: name.col_offset)
+    return tuple(dict.fromkeys(name.id for name in names if name.id not in FUNCTIONS and name.id not in CONSTANTS))
+
+
+def _tree(text: str) -> tuple[str, ast.expr]:
+    """A text on one line, and its syntax tree."""
     if not isinstance(text, str):
         raise InputTypeError(f"parse_formula got {type(text).__name__}; expected the formula as a string.")
-    columns = _columns(symbols)
     if len(text) > _MAX_LENGTH:
         raise FormulaError(
             f"The formula has {len(text)} characters; expected at most {_MAX_LENGTH}: is it a formula at all?"
@@ -71,8 +110,8 @@ def parse_formula(text: str, symbols: Mapping[str, Symbol] | Iterable[Symbol]) -
     text = " ".join(text.split())
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Python's remarks on code such as 2(x), which is refused below
-            tree = ast.parse(text, mode="eval")
+            warnings.simplefilter("ignore")  # Python's remarks on code such as 2(x), which is refused later
+            return text, ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
         raise FormulaError(
@@ -80,12 +119,6 @@ def parse_formula(text: str, symbols: Mapping[str, Symbol] | Iterable[Symbol]) -
         ) from None
     except (RecursionError, MemoryError):
         raise FormulaError(f"{short(text)!r} is nested too deeply; write it in parts.") from None
-    result = within(_SECONDS, _attempt, tree.body, text, columns)
-    if result is None:
-        raise FormulaError(f"{short(text)!r} took longer than {_SECONDS:g} s to build; write its numbers as decimals.")
-    if isinstance(result, FormulaError):
-        raise result
-    return result
 
 
 def _columns(symbols: Mapping[str, Symbol] | Iterable[Symbol]) -> dict[str, Symbol]:
@@ -103,7 +136,7 @@ def _columns(symbols: Mapping[str, Symbol] | Iterable[Symbol]) -> dict[str, Symb
         ) from None
 
 
-def _attempt(tree: ast.expr, text: str, columns: Mapping[str, Symbol]) -> Expr | FormulaError:
+def _attempt(tree: ast.expr, text: str, columns: Mapping[str, Symbol | Value]) -> Expr | FormulaError:
     """The expression or the error: `within` tells nothing of what is raised inside it."""
     try:
         # SymPy would multiply 2*(x + 1) out; a formula comes back as it was written.
@@ -111,13 +144,15 @@ def _attempt(tree: ast.expr, text: str, columns: Mapping[str, Symbol]) -> Expr |
             expr = Builder(text, columns).build(tree).expr
         for number in expr.atoms(sympy.Number):
             if number.is_finite is not True or abs(number) > sys.float_info.max:
-                raise FormulaError(f"{short(text)!r} holds {short(str(number))}; expected finite numbers.")
-        if expr.has(sympy.zoo, sympy.I, sympy.AccumBounds):  # bounds: atan(1/(x - x))
+                shown = short(str(number)) if number.is_Float or not number.is_finite else "a number of many digits"
+                raise FormulaError(f"{short(text)!r} holds {shown}; expected finite numbers.")
+        imaginary = any(part.is_extended_real is False for part in expr.atoms(sympy.Function) if part.is_number)
+        if imaginary or expr.has(sympy.zoo, sympy.I, sympy.AccumBounds):  # bounds: atan(1/(x - x))
             raise FormulaError(f"{short(text)!r} is not a real number anywhere; expected a formula over the reals.")
         return expr
     except FormulaError as error:
         return error
     except RecursionError:
         return FormulaError(f"{short(text)!r} is nested too deeply; write it in parts.")
-    except (ArithmeticError, ValueError, TypeError, AttributeError) as error:  # of SymPy, about numbers it cannot hold
+    except Exception as error:  # of SymPy, which has many kinds for numbers it cannot hold
         return FormulaError(f"{short(text)!r} cannot be built ({error}); write its numbers as decimals.")

@@ -14,16 +14,16 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import sympy
-from sympy import Add, Expr, Float, Integer, Symbol
+from sympy import Add, Expr, Float, Integer, Mul, Symbol
 from sympy.core.parameters import distribute
 
 from kanlib.errors import FormulaError
 
 __all__ = ["CONSTANTS", "FUNCTIONS", "Builder", "Value", "short"]
 
-_MAX_DEPTH = 100
+_MAX_DEPTH = 60  # SymPy's questions about signs take ten times as long for every twenty levels of powers of sums
 _MAX_POWER = 10_000  # of a whole exponent
-_MAX_BITS = 100_000  # of the exact numbers a power could make
+_MAX_BITS = 1_100  # of the exact numbers a power could make: floats end at 1024
 
 
 class Value(NamedTuple):
@@ -66,7 +66,7 @@ _ADVICE = {ast.BitXor: "a power is written x**2", ast.FloorDiv: "a quotient is w
 class Builder:
     """Walks the syntax tree; every kind of node that a formula may hold has its branch, the rest is refused."""
 
-    def __init__(self, text: str, columns: Mapping[str, Symbol]) -> None:
+    def __init__(self, text: str, columns: Mapping[str, Symbol | Value]) -> None:
         self.text, self.columns = text, columns
 
     def build(self, node: ast.expr, depth: int = 0) -> Value:
@@ -99,7 +99,8 @@ class Builder:
 
     def _name(self, node: ast.Name) -> Value:
         if node.id in self.columns:
-            return Value(self.columns[node.id], None)
+            found = self.columns[node.id]
+            return found if isinstance(found, Value) else Value(found, None)
         if node.id in CONSTANTS:
             return CONSTANTS[node.id]
         if node.id in FUNCTIONS:
@@ -118,27 +119,56 @@ class Builder:
         chain: list[ast.BinOp] = [node]
         while isinstance(left := chain[-1].left, ast.BinOp) and isinstance(left.op, kind):
             chain.append(left)
-        parts = [self.build(chain[-1].left, depth + 1)]
-        for link in reversed(chain):
-            part = self.build(link.right, depth + 1)
-            if isinstance(link.op, ast.Sub):
-                part = self._apply(link, operator.neg, operator.neg, part)
-            elif kind[0] is ast.Mult:
-                step = operator.truediv if isinstance(link.op, ast.Div) else operator.mul
-                part = self._apply(link, step, step, parts.pop(), part)
-            parts.append(part)
-        return self._apply(node, Add, lambda *terms: math.fsum(terms), *parts) if len(parts) > 1 else parts[0]
+        first = self.build(chain[-1].left, depth + 1)
+        links = [(link, self.build(link.right, depth + 1)) for link in reversed(chain)]
+        return self._sum(node, first, links) if kind[0] is ast.Add else self._product(node, first, links)
+
+    def _sum(self, node: ast.BinOp, first: Value, links: list[tuple[ast.BinOp, Value]]) -> Value:
+        terms = [first]
+        for link, term in links:
+            minus = isinstance(link.op, ast.Sub)
+            terms.append(self._apply(link, operator.neg, operator.neg, term) if minus else term)
+        return self._apply(node, Add, lambda *numbers: math.fsum(numbers), *terms)
+
+    def _product(self, node: ast.BinOp, first: Value, links: list[tuple[ast.BinOp, Value]]) -> Value:
+        """Numbers one after the other, as they are written; the rest at once, since SymPy sorts every product anew."""
+        number, factors = Value(Integer(1), 1.0), []
+        for link, factor in [(None, first), *links]:
+            divided = link is not None and isinstance(link.op, ast.Div)
+            if factor.expr.is_Number:
+                step = operator.truediv if divided else operator.mul
+                number = self._apply(link or node, step, step, number, factor)
+            elif divided:
+                factors.append(self._apply(link or node, lambda u: 1 / u, lambda u: 1 / u, factor))
+            else:
+                factors.append(factor)
+        return self._apply(node, Mul, lambda *numbers: math.prod(numbers), number, *factors)
 
     def _power(self, node: ast.BinOp, base: Value, exponent: Value) -> Value:
-        if exponent.number is not None:
-            whole = abs(exponent.number)
-            # A whole power is multiplied out wherever a number stands in the base.
-            bits = sum(abs(number.p).bit_length() + number.q.bit_length() for number in base.expr.atoms(sympy.Rational))
-            large = whole > _MAX_POWER or (whole > 1 and bits * whole > _MAX_BITS)
-            if large and base.expr not in (0, 1, -1) and not isinstance(base.expr, Float):
-                advice = f"expected powers up to {_MAX_POWER}, and of short numbers: write the value as a decimal"
-                raise self._error(node, advice)
+        if exponent.number is not None and base.expr not in (0, 1, -1) and not isinstance(base.expr, Float):
+            self._in_proportion(node, base.expr, abs(exponent.number))
+        self._logarithms(node, exponent.expr)
         return self._apply(node, _distributed(operator.pow), math.pow, base, exponent)
+
+    def _in_proportion(self, node: ast.expr, base: Expr, whole: float) -> None:
+        """Refuse a power that makes exact numbers beyond all floats; SymPy would work out every digit.
+
+        A whole power is multiplied out wherever a number stands in the base.
+        """
+        numbers = [part for number in base.atoms(sympy.Rational) for part in (abs(number.p), number.q)]
+        bits = max((part.bit_length() - 1 for part in numbers), default=0)
+        if whole > _MAX_POWER or (whole > 1 and bits * whole > _MAX_BITS):
+            advice = f"expected powers up to {_MAX_POWER}, and of short numbers: write the value as a decimal"
+            raise self._error(node, advice)
+
+    def _logarithms(self, node: ast.expr, exponent: Expr) -> None:
+        """Refuse exp(10**7*log(3*x)), which SymPy takes for the power it is, and 2**(10**7*log(3*x)/log(2))."""
+        for term in Add.make_args(exponent):
+            logarithms = term.atoms(sympy.log)
+            others = term.xreplace({each: sympy.Dummy() for each in logarithms}).atoms(sympy.Rational)
+            whole = math.prod(max(1.0, abs(float(number))) for number in others)
+            for each in logarithms:
+                self._in_proportion(node, each.args[0], whole)
 
     def _call(self, node: ast.Call, depth: int) -> Value:
         if not isinstance(node.func, ast.Name):
@@ -152,7 +182,10 @@ class Builder:
         if len(node.args) != 1 or node.keywords:
             raise self._error(node, f"expected one argument: {name}(x)")
         function, numeric = FUNCTIONS[name]
-        return self._apply(node, _distributed(function), numeric, self.build(node.args[0], depth + 1))
+        argument = self.build(node.args[0], depth + 1)
+        if function is sympy.exp:
+            self._logarithms(node, argument.expr)
+        return self._apply(node, _distributed(function), numeric, argument)
 
     def _apply(
         self, node: ast.expr, symbolic: Callable[..., Expr], numeric: Callable[..., float], *values: Value

@@ -4,17 +4,18 @@ The same two questions as for integers and pi (`kanlib.symbolic.snapping`): the 
 of the fitted one, and it has to be a surprise. A name out of a table of N costs log(N) nats, its power and its factor
 (2, 4*pi, 1/2) cost their length, and the fitted number saves as many nats as it has digits; a name that does not
 shorten the description says nothing, as with two digits some name always fits. The values are those of CODATA as
-`scipy.constants` has them, in SI units: the columns must be in SI units too (`kanlib.symbolic.units.to_base`).
+`scipy.constants` has them, in SI units: so must the fitted numbers be. Where the units of the columns are known, the
+numbers are converted, and a name whose unit the constant cannot have is none.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy
@@ -24,11 +25,17 @@ from sympy import Expr, Symbol
 from kanlib.errors import InputError
 
 from .description import _FAMILIES, candidates, exact_cost, fitted_cost
+from .formula import Formula
 from .physical_table import PhysicalConstant, physical_constants
-from .printing import print_text
+from .printing import format_value, print_text
+from .units import Units
 
-__all__ = ["Match", "PhysicalConstant", "match_physical", "physical_constants"]
+if TYPE_CHECKING:
+    from .priors.units import UnitConstraints
 
+__all__ = ["Match", "PhysicalConstant", "match_physical", "physical_constants", "physical_notes"]
+
+_WELL_KNOWN = 0.1  # relative standard error of a constant that may be one of nature
 _INTERVAL = 2.5758  # standard errors either side: 99 %
 _MARGIN = 1.0  # nats by which a name has to be shorter, odds of about 3 to 1, as for fractions in `snapping`
 _ROUNDING = 1e-15
@@ -123,6 +130,64 @@ def match_physical(
     return sorted(found, key=lambda match: -match.nats)
 
 
+def physical_notes(formula: Formula, physical: bool | Sequence[str], units: UnitConstraints | None = None) -> list[str]:
+    """A note for every well determined constant of a formula that is one of nature, up to a simple factor and power.
+
+    Parameters
+    ----------
+    formula : Formula
+    physical : whether to look, or the names of the constants that come into question, as in `match_physical`.
+    units : of the columns. The constants are converted to SI units where these are not, as far as their dimension is
+        known. Columns of mixed units (cm beside m) leave conversions in the constants: then one note says so. Without
+        units the columns are taken to be in SI units.
+
+    Raises
+    ------
+    InputError
+        A name that is not in the table.
+
+    Examples
+    --------
+    >>> from kanlib.symbolic.priors.units import unit_constraints
+    >>> a, t = sympy.symbols("a t", real=True)
+    >>> law = Formula(a * t, {a: 29979245800.0}, (t,), covariance=np.array([[1e6]]))
+    >>> physical_notes(law, ["c"])
+    []
+    >>> physical_notes(law, ["c"], unit_constraints(("t",), (t,), ["s"], "cm"))
+    ['a = (2.99792458 ± 0.00000010)e+10 (299792458 in SI units) is c (speed of light in vacuum)']
+    """
+    if physical is None or physical is False:
+        return []
+    names = None if physical is True else [constant.symbol for constant in _chosen(physical)]
+    scales: dict[str, tuple[float, str]] = {}
+    if units is not None:
+        if not units.coherent:
+            return [
+                "constants of nature were not looked for: units are mixed, and no constant of the law is in SI units"
+            ]
+        scales = units.constants_to_si(formula)
+    notes = []
+    for constant in formula.constants:
+        error = constant.standard_error or 0.0
+        scale, dimension = scales.get(constant.symbol, (math.nan if units is not None else 1.0, "any"))
+        if not error <= _WELL_KNOWN * abs(constant.value):
+            continue
+        matches = match_physical(constant.value * scale, error * scale, names)
+        matches = [match for match in matches if dimension in ("any", _dimension(match.constant.unit, match.power))]
+        if matches:
+            number = constant.exact or format_value(constant.value, constant.standard_error)
+            converted = "" if scale == 1.0 else f" ({constant.value * scale:.9g} in SI units)"
+            notes.append(f"{constant.symbol} = {number}{converted} is {matches[0].text} ({matches[0].constant.name})")
+    return notes
+
+
+@lru_cache(maxsize=256)
+def _dimension(unit: str, power: Fraction) -> str:
+    """Of a power of a unit, in the words of `Consistency.constants`."""
+    units = Units.parse([unit], "")
+    return units.text(tuple(power * exponent for exponent in units.column(0)))
+
+
 def _plain_cost(value: float, error: float) -> float:
     """Nats of the shortest plain number in the interval: pi is pi, and no constant of nature."""
     costs = (cost + 0.5 * ((float(exact) - value) / error) ** 2 for exact, cost in candidates(value, _INTERVAL * error))
@@ -134,8 +199,9 @@ def _chosen(names: Sequence[str] | None) -> list[PhysicalConstant]:
     if names is None:
         return list(table.values())
     by_name = {constant.name: constant for constant in table.values()} | table
-    unknown = [name for name in ([names] if isinstance(names, str) else names) if name not in by_name]
-    if unknown or isinstance(names, str):
+    one = isinstance(names, str) or not isinstance(names, Iterable)
+    unknown = [name for name in ([names] if one else names) if not isinstance(name, str) or name not in by_name]
+    if unknown or one:
         raise InputError(
             f"Physical constants {unknown or names!r} were asked for; expected a list of symbols out of {list(table)}."
         )

@@ -160,3 +160,24 @@ def test_the_condition_does_not_depend_on_units(scale: float) -> None:
 def test_rows_outside_the_domain_are_left_out() -> None:
     law = Formula(a * sympy.sqrt(x) + b, {a: 1.0, b: 1.0}, (x,))
     assert condition_number(law, np.vstack([X, [[-1.0]]])) == pytest.approx(condition_number(law, X))
+
+
+def test_the_condition_is_that_of_the_weighted_rows() -> None:
+    law = Formula(a * sympy.exp(b * x) + c, {a: 1.0, b: 1.0, c: 0.0}, (x,))
+    weight = np.random.default_rng(0).uniform(0.0, 4.0, len(X))
+    weight[:5] = 0.0
+    e = np.exp(X[:, 0])
+    jacobian = np.column_stack([e, X[:, 0] * e, np.ones(len(X))]) * np.sqrt(weight)[:, None]
+    s = np.linalg.svd(jacobian / np.linalg.norm(jacobian, axis=0), compute_uv=False)
+    assert condition_number(law, X, weight) == pytest.approx(s[0] / s[-1], rel=1e-9)
+    assert condition_number(law, X, 1e250 * weight) == pytest.approx(s[0] / s[-1], rel=1e-9)
+    assert condition_number(law, X, np.ones(len(X))) == condition_number(law, X)
+    # only the rows of little weight tell the exponential from a line
+    near = np.linspace(0.0, 3.0, 60)[:, None]
+    short = np.where(near[:, 0] < 0.2, 1.0, 1e-16)
+    assert condition_number(law, near, short) > 30 * condition_number(law, near)
+    assert near_degenerate(law, near, 1e-3, short) and not near_degenerate(law, near, 1e-3)
+    assert condition_number(law, X, np.zeros(len(X))) == math.inf
+    for wrong in (np.ones(3), -np.ones(len(X)), np.full(len(X), np.nan)):
+        with pytest.raises(InputError, match="sample_weight"):
+            condition_number(law, X, wrong)

@@ -210,6 +210,15 @@ BAD = {
     "huge seed": ([PLANETS, "--target", "T_years", "--seed", str(2**70)], "invalid whole number from 0"),
     "where": ([PLANETS, "--target", "T_years", "--where", "state"], "invalid COLUMN=TEXT"),
     "unit": ([PLANETS, "--target", "T_years", "--unit", "a_au"], "invalid COLUMN=UNIT"),
+    "unit twice": (
+        [PLANETS, "--target", "T_years", "--unit", "a_au=au", "--unit", "a_au=m"],
+        "--unit has the column 'a_au' twice, with 'au' and 'm'",
+    ),
+    "where twice": (
+        [PUROMYCIN, "--target", "rate", "--where", "state=treated", "--where", "state=untreated"],
+        "--where has the column 'state' twice",
+    ),
+    "no inputs": ([PLANETS, "--target", "T_years", "--inputs", " ,"], "invalid list A,B,... value"),
     "noise": ([PLANETS, "--target", "T_years", "--noise", "0"], "invalid positive number"),
     "jobs": ([PLANETS, "--target", "T_years", "--jobs", "0"], "invalid whole number from 1 to 256"),
     "checkpoint": ([PLANETS, "--target", "T_years", "--checkpoint", "/no/such/folder/x.json"], "no folder"),
@@ -283,6 +292,13 @@ def test_what_is_known_of_the_law_reaches_the_search(search: Found) -> None:
     assert asked["forbidden"] == ["sin", "log"] and asked["required"] == ["power"]
     assert asked["start"] == "k*a_au**p" and asked["noise"] == 0.1
     assert asked["units"] == {"a_au": "au"} and asked["output_unit"] == "year"
+
+
+def test_a_unit_stands_after_the_last_equals_sign(search: Found) -> None:
+    assert main(["discover", PLANETS, "--target", "T_years", "--unit", "b=c = m/s", "--unit", "a="]) == 0
+    assert search.arguments["units"] == {"b=c": "m/s", "a": ""} and search.arguments["output_unit"] is None
+    assert main(["discover", PLANETS, "--target", "T_years", "--unit", "T_years=year"]) == 0
+    assert search.arguments["units"] == {}, "that columns have no units is said of the columns"
 
 
 @pytest.mark.parametrize("options", [["--version"], ["--help"], ["discover", "--help"]])

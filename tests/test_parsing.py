@@ -15,7 +15,7 @@ from kanlib.errors import FormulaError, InputTypeError
 from kanlib.symbolic.formula import Formula
 from kanlib.symbolic.library import LIBRARY
 from kanlib.symbolic.names import safe_symbols
-from kanlib.symbolic.parsing import parse_formula
+from kanlib.symbolic.parsing import free_names, parse_formula
 from kanlib.symbolic.printing import print_text
 from kanlib.symbolic.tape import evaluate
 
@@ -177,7 +177,8 @@ def test_columns() -> None:
         ("2(x + 1)", r"a product is written 2\*\(x \+ 1\)"),
         ("x(y)", r"x is no function: a product is written x\*\(...\)"),
         ("1/0", "has '1/0'; expected parts with a finite real value"),
-        ("x/0", "expected a formula over the reals"),
+        ("x/0", "has 'x/0'; expected parts with a finite real value"),
+        ("acos(2 + x - x)", "expected a formula over the reals"),
         ("atan(1/(x - x))", "expected a formula over the reals"),
         ("sqrt(-1)*x", r"has 'sqrt\(-1\)'"),
         ("log(0)", "finite real value"),
@@ -185,7 +186,8 @@ def test_columns() -> None:
         ("acosh(0.5)", "finite real value"),
         ("1e999", "expected numbers below 1.8e308"),
         ("1" * 400, "expected numbers below 1.8e308"),
-        ("(2*x)**2000", "expected finite numbers"),
+        ("(2*x)**2000", "expected powers up to 10000, and of short numbers"),
+        ("(2*x)**1000*2**1000", "expected finite numbers"),
         ("x" * 10_001, "has 10001 characters"),
     ],
 )
@@ -211,11 +213,56 @@ def test_what_is_refused(text: str, message: str) -> None:
         "sin(" * 150 + "x" + ")" * 150,
         "(" * 2000 + "x" + ")" * 2000,
         "x**" * 3000 + "x",
+        "(" * 49 + "x" + "+ 1)**3" * 49,
+        "((7919*7907*x)**3000)**(1/7)",  # a root of a number of 78,000 bits
+        "sqrt((3*x)**9999)",
+        "exp(10**9*log(3*x))",  # a power to SymPy
+        "E**(10**9*log(3*x))",
+        "exp((10**5*x)*(10**5*log(3)/x))",
+        "2**(10**9*log(3*x)/log(2))",
+        "factorial(10**6)",
+        "exp(10**10)",
+        "1e400*x",
     ],
 )
 def test_what_would_take_for_ever_is_refused(text: str) -> None:
-    with pytest.raises(FormulaError):
+    with pytest.raises(FormulaError) as caught:
         parse_formula(text, XY)
+    assert "took longer" not in str(caught.value), "refused by what it is, not by the clock"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sin(10**100)*x",
+        "1234567890123456789012345678901234567**(1/3)*x",
+        "*".join(f"(x + {number})" for number in range(900)),
+        "exp(" + " + ".join(f"sin({number}*x)" for number in range(1, 300)) + ")",
+        "exp(9*log(3*x)) + exp(-3000*y + log(2))",
+        "(x + 1)**9999",
+        "(" * 28 + "x" + " + 1)**3" * 28,
+    ],
+)
+def test_what_is_only_long_is_built(text: str) -> None:
+    expr = parse_formula(text, XY)
+    assert parse_formula(print_text(expr), XY) == expr
+
+
+def test_numbers_that_stand_for_symbols() -> None:
+    b, power = sympy.symbols("b c", real=True)
+    assert parse_formula("b*x**c", (x, b), {b: 2.5, power: Integer(2)}) == Float(2.5) * x**2
+    for text in ("b**c", "(b*x)**c", "exp(c*log(b*x))"):
+        parse_formula(text, (x, b, power))
+        with pytest.raises(FormulaError, match=r"has .*expected powers up to 10000"):
+            parse_formula(text, (x,), {b: Integer(9), power: Integer(10**9)})
+
+
+def test_the_names_of_a_text() -> None:
+    assert free_names("b*exp(-a*t) + b*pi + E - exp") == ("b", "a", "t")
+    assert free_names("µ + 1") == ("μ",)  # as Python's grammar spells it
+    for text in ("a +", "a" * 10_001):
+        with pytest.raises(FormulaError):
+            free_names(text)
 
 
 def test_a_long_sum_is_no_deep_one() -> None:
@@ -301,6 +348,9 @@ def test_records_without_errors_and_without_a_structure(kinetics: Formula) -> No
     assert str(Formula.from_dict({**kinetics.to_dict(), "formula": "2*E_"})) == "2*E_"
 
 
+ONE = {"symbol": "V", "value": 1.0, "standard_error": None, "exact": None}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -312,6 +362,11 @@ def test_records_without_errors_and_without_a_structure(kinetics: Formula) -> No
         ({"columns": ["a", "a", "b"]}, "makes no formula"),
         ({"structure": "q*conc_ppm"}, "expected a column"),
         ({"structure": 3}, "expected the formula as a string"),
+        ({"formula": 3}, "expected the formula as a string"),
+        ({"structure": "V", "constants": [{**ONE, "value": 10**400}]}, "too large"),
+        ({"structure": "V", "constants": [{**ONE, "standard_error": 10**400}]}, "too large"),
+        ({"structure": "V", "constants": [{**ONE, "value": float("inf")}]}, "not finite"),
+        ({"structure": "9**V", "constants": [{**ONE, "exact": "10**9"}]}, "expected powers up to 10000"),
     ],
 )
 def test_records_that_are_none(kinetics: Formula, change: dict, message: str) -> None:

@@ -12,7 +12,9 @@ import sympy
 from scipy import constants as codata
 
 from kanlib.errors import InputError
-from kanlib.symbolic.physical import match_physical, physical_constants
+from kanlib.symbolic.formula import Formula
+from kanlib.symbolic.physical import match_physical, physical_constants, physical_notes
+from kanlib.symbolic.priors.units import unit_constraints
 from kanlib.symbolic.units import Units
 
 
@@ -134,3 +136,56 @@ def test_wrong_names_and_factors_are_refused() -> None:
     with pytest.raises(InputError, match="other than 0"):
         match_physical(1.0, 0.1, factors=(0,))
     assert match_physical(codata.c, 1.0, ["speed of light in vacuum"])[0].constant.symbol == "c"
+
+
+g, m, r, T = sympy.symbols("g m r T", real=True)
+GRAVITY = g * m**2 / r**2
+
+
+def _law(value: float, structure: sympy.Expr = GRAVITY, symbols: tuple = (m, r)) -> Formula:
+    return Formula(structure, {g: value}, symbols, covariance=np.array([[(1e-6 * value) ** 2]]))
+
+
+@pytest.mark.parametrize(
+    ("units", "output", "factor"),
+    [
+        (["kg", "m"], "N", 1.0),
+        (["g", "cm"], "dyn", 1e3),  # 6.674e-8 cm^3/(g s^2)
+        (["Mg", "km"], "Mg km/s^2", 1e-6),
+        (["kg", "km"], "N", 1e-6),  # as with a unit of time of its own
+    ],
+)
+def test_fitted_numbers_are_compared_in_si_units(units: list[str], output: str, factor: float) -> None:
+    known = unit_constraints(("m", "r"), (m, r), units, output)
+    (note,) = physical_notes(_law(codata.G * factor), ["G", "c"], known)
+    assert "is G (" in note and ("in SI units" in note) == (factor != 1.0)
+    if factor != 1.0:  # the number of SI is another quantity in these units
+        assert not physical_notes(_law(codata.G), ["G", "c"], known)
+
+
+def test_mixed_units_are_said_to_leave_nothing_to_compare() -> None:
+    known = unit_constraints(("m", "r", "T"), (m, r, T), ["kg", "km", "m"], "N")
+    (note,) = physical_notes(_law(codata.G, GRAVITY * T / r, (m, r, T)), True, known)
+    assert "not looked for" in note and "SI units" in note
+
+
+def test_a_name_of_another_dimension_is_none() -> None:
+    line = unit_constraints(("m",), (m,), ["kg"], "s")
+    law = _law(codata.c, g * m, (m,))
+    assert physical_notes(law, ["c"]) and not physical_notes(law, ["c"], line)
+    energy = unit_constraints(("m",), (m,), ["kg"], "J")
+    assert "is c**2 (" in physical_notes(_law(codata.c**2, g * m, (m,)), ["c"], energy)[0]
+    pure = unit_constraints(("m",), (m,), [""], "", dimensionless_constants=True)
+    assert not physical_notes(law, ["c"], pure)
+    assert "is alpha (" in physical_notes(_law(codata.alpha, g * m, (m,)), ["alpha", "c"], pure)[0]
+
+
+def test_notes_only_where_they_are_asked_for() -> None:
+    assert physical_notes(_law(codata.G), False) == [] and "is G (" in physical_notes(_law(codata.G), True)[0]
+    loose = Formula(GRAVITY, {g: codata.G}, (m, r), covariance=np.array([[(0.2 * codata.G) ** 2]]))
+    assert physical_notes(loose, ["G"]) == []
+    exact = Formula(g * m, {g: sympy.Integer(299792458)}, (m,))
+    assert physical_notes(exact, ["c"]) == ["g = 299792458 is c (speed of light in vacuum)"]
+    for names in ("G", 5, [["G"]], ["phlogiston"]):
+        with pytest.raises(InputError, match="expected a list of symbols"):
+            physical_notes(exact, names)  # type: ignore[arg-type]

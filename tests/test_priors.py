@@ -15,6 +15,7 @@ from scipy.optimize import curve_fit
 from kanlib.errors import FormulaError, InputError, InputTypeError, KanlibError
 from kanlib.symbolic.formula import Formula
 from kanlib.symbolic.joint import Candidate
+from kanlib.symbolic.library import allowed_functions, functions_of
 from kanlib.symbolic.noise import EQUAL
 from kanlib.symbolic.priors import Prior, prior
 from kanlib.symbolic.priors.functions import function_constraints
@@ -124,6 +125,28 @@ def test_forbidding_cos_takes_sin_out_of_the_search_too() -> None:
     assert "sin" in function_constraints(forbidden=["tan"]).primitives
 
 
+@pytest.mark.parametrize(
+    ("name", "holders"),
+    [
+        ("exp", {"gaussian", "softplus"}),
+        ("log", {"softplus", "entropy"}),
+        ("sqrt", {"lorentz", "hyperbola", "semicircle", "reciprocal_sqrt"}),
+        ("square", {"gaussian", "lorentzian"}),
+    ],
+)
+def test_what_holds_a_forbidden_function_is_not_searched_for(name: str, holders: set[str]) -> None:
+    allowed = function_constraints(forbidden=[name]).primitives
+    assert not holders & set(allowed) and "sin" in allowed
+    assert not functions_of(name) & allowed_functions(allowed)
+    with pytest.raises(InputError, match="every primitive"):
+        function_constraints(sorted(holders), forbidden=[name])
+
+
+def test_a_function_is_required_where_a_primitive_holds_it() -> None:
+    assert function_constraints(["gaussian"], required=["exp"]).required == ("exp",)
+    assert function_constraints(["sin"], required=["square", "cos"]).required == ("square", "cos")
+
+
 def refused(expr: sympy.Expr, low: float, high: float, **claims: Any) -> bool:
     X = np.linspace(low, high, 40)[:, None]
     return shape_constraints(("x",), **claims).refuses(expr, (x,), X) is not None
@@ -228,6 +251,13 @@ def test_the_better_form_is_first_and_weights_count() -> None:
     assert list(best.values.values()) == pytest.approx([2.0])
 
 
+@pytest.mark.parametrize(("size", "text"), [(2.0, "a*t**1000"), (1e30, "sin(b*t**12)"), (1e200, "sin(b*t) + c")])
+def test_sizes_beyond_floats_are_no_crash(size: float, text: str) -> None:
+    X = size * np.random.default_rng(0).uniform(1, 2, (40, 1))
+    for best in known("t", X, X[:, 0] / size, start=text).start_candidates(X, X[:, 0] / size, n_starts=3)[:1]:
+        assert math.isfinite(best.rmse)
+
+
 def test_a_known_factor_is_a_coordinate_with_its_constants_fitted() -> None:
     X = np.random.default_rng(3).uniform(0, 2, (200, 2))
     y = np.exp(-1.5 * X[:, 0]) * (2 + X[:, 1] ** 2)
@@ -235,17 +265,7 @@ def test_a_known_factor_is_a_coordinate_with_its_constants_fitted() -> None:
     (found,) = given.coordinates(X, None, y)
     # k belongs to F, b is what a polynomial in the place of F leaves
     np.testing.assert_allclose(found.factor_values, np.exp(-1.5 * X[:, 0]), rtol=1e-6)
-    assert not given.start_candidates(X, y) and given.remainder(X, y) is None
-
-
-def test_a_known_term_is_taken_off_the_target() -> None:
-    X = np.random.default_rng(4).uniform(0, 2, (200, 2))
-    y = 3 * np.exp(-4 * X[:, 0]) + 2 * X[:, 1] ** 2
-    given = known("t x", X, y, start="a*exp(-b*t) + c", start_role="term")
-    found = given.remainder(X, y)
-    assert found is not None
-    np.testing.assert_allclose(found[1], 2 * X[:, 1] ** 2, atol=1e-6)
-    assert not given.coordinates(X, None, y)
+    assert not given.start_candidates(X, y)
 
 
 def test_a_start_names_columns_as_the_table_or_as_the_formula_does() -> None:
@@ -377,7 +397,7 @@ def test_without_prior_knowledge_nothing_is_refused() -> None:
     nothing = known()
     assert nothing.refuses(Formula(sympy.sin(50 * m) / a, {}, (m, a)), ROWS, ROWS[:, 0]) is None
     assert nothing.coordinates(ROWS, None, ROWS[:, 0]) == [] and nothing.start_candidates(ROWS, ROWS[:, 0]) == []
-    assert nothing.remainder(ROWS, ROWS[:, 0]) is None and nothing.notes == ()
+    assert nothing.notes == ()
     assert nothing.noise_models(np.array([-1.0, 1.0])) == (EQUAL,)
 
 
@@ -407,11 +427,28 @@ def test_without_prior_knowledge_nothing_is_refused() -> None:
         ({"bounds": (100, 200)}, "half of y"),
         ({"noise": 0.0}, "positive"),
         ({"noise": [1.0, 2.0]}, "one a row"),
+        ({"noise": 1e200}, "in another unit"),
         ({"noise": "small"}, "expected numbers"),
         ({"sample_weight": np.zeros(60)}, "positive"),
         ({"sample_weight": -np.ones(60)}, "not negative"),
         ({"sample_weight": np.ones(60), "noise": 1.0}, "give noise alone"),
-        ({"start": "k*m", "start_role": "half"}, "'law', 'factor', 'term'"),
+        ({"start": "k*m", "start_role": "half"}, r"expected 'law' or 'factor'\.$"),
+        ({"start": "k*m", "start_role": "term"}, r"expected 'law' or 'factor'\. .* taken off y"),
+        ({"start_role": ["law"]}, "expected 'law' or 'factor'"),
+        ({"start": sympy.Function("f")(m)}, "not a function kanlib evaluates"),
+        ({"start": sympy.oo * m}, "finite numbers"),
+        ({"start": m * sympy.Symbol("two words")}, "rename it"),
+        ({"start": "9**9**9*m"}, "expected powers up to"),
+        ({"bounds": (0, 10**400)}, r"expected \(low, high\)"),
+        ({"monotone": {"m": ["increasing"]}}, "'increasing' or 'decreasing'"),
+        ({"noise": 10**400}, "expected numbers"),
+        ({"sample_weight": [10**400] * 60}, "expected numbers"),
+        ({"forbidden": None}, "expected a list"),
+        ({"required": 5}, "expected a list"),
+        ({"primitives": "sin"}, "primitives is 'sin'; expected a list"),
+        ({"units": 5, "output_unit": "m"}, "one for each"),
+        ({"required": ["exp"], "primitives": ["sin"]}, "add it to primitives"),
+        ({"required": ["exp"], "primitives": ["sin", "log"]}, "add it to primitives"),
         ({"start": "k*exp(-b)"}, "none of the columns"),
         ({"start": "k*f(m)"}, "one of the functions"),
         ({"start": "2(m)"}, "product is written"),

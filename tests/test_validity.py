@@ -14,6 +14,7 @@ from kanlib.errors import InputError
 from kanlib.symbolic.formula import Formula
 from kanlib.symbolic.tape import evaluate
 from kanlib.symbolic.validity import conditions, validity
+from kanlib.symbolic.validity.records import digits_of
 
 x, y, z, a = sympy.symbols("x y z a", real=True)
 
@@ -208,3 +209,45 @@ def test_conditions_are_named_once_and_only_where_they_vary() -> None:
 def test_the_function_wins_over_the_file_of_its_name() -> None:
     importlib.import_module("kanlib.symbolic.validity")
     assert kanlib.symbolic.validity is validity
+
+
+ENDS = {
+    "just below the data": (
+        sympy.log(x - sympy.Float(1.99999)),
+        (2.0, 3.0),
+        "data from 2 to 3): finite for x > 1.99999 (",
+    ),
+    "far from zero": (
+        1 / (x - sympy.Float(100000.4)),
+        (99999.0, 100000.0),
+        "from 99999 to 100000): finite for x < 100000.4 (",
+    ),
+    "near the last row": (1 / (x - 3), (1.0, 2.9999), "data from 1 to 2.9999): finite for x < 3 ("),
+    "rounding of a fit": (1 / (9 - x**2 * sympy.Float(1 + 1e-11)), (0.0, 2.0), "finite for -3 < x < 3 ("),
+    "speed of light": (1 / sympy.sqrt(299792.458**2 - x**2), (0.0, 299792.0), "< 299792.5 ("),
+    "a row on the end": (sympy.sqrt(x - 3), (3.0, 5.0), "data from 3 to 5): finite for x >= 3 ("),
+    "rows on both ends": (sympy.asin(x / 3), (-3.0, 3.0), "data from -3 to 3): finite for -3 <= x <= 3 (asin(x/3))"),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_ends_are_printed_with_the_digits_that_tell_them_from_the_data(name: str) -> None:
+    expr, (low, high), expected = ENDS[name]
+    found = validity(Formula(expr, {}, (x,)), np.linspace(low, high, 20)[:, None])
+    assert expected in str(found) and not found.inside
+    assert "at other rows" not in str(found)
+
+
+def test_digits_keep_the_order_of_values() -> None:
+    rng = np.random.default_rng(0)
+    for size in (1e-9, 1e-3, 1.0, 1e6):
+        values = (rng.normal() + size * rng.normal(size=4)).tolist()
+        shown = [float(f"{value:.{digits_of(values, float(np.ptp(values)))}g}") for value in values]
+        assert np.argsort(shown).tolist() == np.argsort(values).tolist()
+        np.testing.assert_allclose(shown, values, atol=1e-3 * np.ptp(values))
+
+
+def test_an_edge_between_the_rows_is_printed_with_its_digits_too() -> None:
+    expr = 1 / (x - sympy.Float(100000.4))
+    (edge,) = validity(Formula(expr, {}, (x,)), np.arange(100000.0, 100003.0)[:, None]).inside
+    assert "pole at x = 100000.4 (" in str(edge)

@@ -6,7 +6,7 @@ finished formula is looked at too, for the functions that can be told by their n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import sympy
@@ -16,7 +16,7 @@ from kanlib.errors import InputError
 from kanlib.primitives import PRIMITIVES
 
 from ..edges import search_set
-from ..library import LIBRARY, functions_of
+from ..library import LIBRARY, allowed_functions, functions_of
 from ..printing import print_text
 
 __all__ = ["FunctionConstraints", "function_constraints"]
@@ -24,11 +24,11 @@ __all__ = ["FunctionConstraints", "function_constraints"]
 
 def _heads() -> dict[str, frozenset[str]]:
     """Primitive -> the functions it may stand as in a formula, for those that are one function and nothing else."""
-    u = sympy.Dummy("u", real=True)
-    alone = {name: entry(u) for name, entry in LIBRARY.items()}
-    return {name: functions_of(name) for name, f in alone.items() if isinstance(f, sympy.Function) and f.args == (u,)}
+    alone = {name: entry(_U) for name, entry in LIBRARY.items()}
+    return {name: functions_of(name) for name, f in alone.items() if isinstance(f, sympy.Function) and f.args == (_U,)}
 
 
+_U = sympy.Dummy("u", real=True)
 _HEADS = _heads()
 _HALF = sympy.Rational(1, 2)
 _EXPONENTS: dict[str, Callable[[Expr], bool]] = {
@@ -91,41 +91,46 @@ def function_constraints(
     Parameters
     ----------
     primitives : those of the search; all by default.
-    forbidden : primitives that are not searched for. Formulas that hold one are refused too, where it is a function of
-        its own or a plain power; sin and cos are one function here, with two phases.
+    forbidden : primitives that are not searched for, nor are those that hold one, as gaussian and softplus hold exp.
+        Formulas that hold one are refused too, where it is a function of its own or a plain power; sin and cos are one
+        function here, with two phases.
     required : functions or plain powers that a formula must hold.
 
     Raises
     ------
     InputError
-        A name that is not known, a function both forbidden and required, or nothing left to search with.
+        A name that is not known, a function both forbidden and required, or required and in no primitive of the
+        search, or nothing left to search with.
 
     Examples
     --------
     >>> function_constraints(["sin", "exp", "log"], forbidden=["log"]).primitives
     ('sin', 'exp')
     """
-    for what, names in (("forbidden", forbidden), ("required", required)):
-        if isinstance(names, str):
-            raise InputError(f"{what} is {names!r}; expected a list of names, such as [{names!r}].")
-        known = sorted({*_HEADS, *_EXPONENTS} if what == "required" else PRIMITIVES)
+    given = {"primitives": primitives, "forbidden": forbidden, "required": required}
+    for what, names in given.items():
+        if isinstance(names, str) or not (isinstance(names, Iterable) or (what == "primitives" and names is None)):
+            raise InputError(f"{what} is {names!r}; expected a list of names, such as ['sin'].")
+    chosen = None if primitives is None else list(primitives)
+    forbidden, required = tuple(dict.fromkeys(map(str, forbidden))), tuple(dict.fromkeys(map(str, required)))
+    for what, names, known in (("forbidden", forbidden, PRIMITIVES), ("required", required, {**_HEADS, **_EXPONENTS})):
         for name in names:
             if name not in known:
-                raise InputError(f"{what} has {name!r}; expected names among {', '.join(known)}.")
+                raise InputError(f"{what} has {name!r}; expected names among {', '.join(sorted(known))}.")
     for name in required:
-        twins = [other for other in forbidden if name == other or _same(name, other)]
+        twins = [other for other in forbidden if name == other or _HEADS.get(name, {name}) == _HEADS.get(other)]
         if twins:
             raise InputError(f"{name!r} is required and {twins[0]!r} forbidden; take one of them out.")
     # search_set writes cos as sin: the twin goes with what is forbidden
     banned = {*forbidden, *(search_set([name])[0] for name in forbidden if name in _HEADS)}
-    allowed = tuple(name for name in search_set(primitives) if name not in banned)
+    banned |= {other for other in LIBRARY for name in forbidden if _part(LIBRARY[other](_U), name) is not None}
+    allowed = tuple(name for name in search_set(chosen) if name not in banned)
     if not allowed:
         raise InputError("every primitive is forbidden; leave at least one to search with, such as 'identity'.")
-    return FunctionConstraints(allowed, tuple(dict.fromkeys(forbidden)), tuple(dict.fromkeys(required)))
-
-
-def _same(a: str, b: str) -> bool:
-    return {a, b} in ({"sin", "cos"}, {"arcsin", "arccos"})
+    for name in required:
+        if name in _HEADS and not _HEADS[name] & allowed_functions(allowed):
+            raise InputError(f"{name!r} is required and no primitive of the search holds it; add it to primitives.")
+    return FunctionConstraints(allowed, forbidden, required)
 
 
 def _part(expr: Expr, name: str) -> Expr | None:

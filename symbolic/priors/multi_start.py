@@ -30,6 +30,7 @@ _DRAWS = 10  # guesses for one start that is refined
 _FEW_ROWS = 200  # rows that guesses are compared on
 _KEPT = 3  # different optima
 _EXACT = 1e-20  # sum of squares, relative to y's, at which nothing is left to be better at
+_HUGE = 700.0  # logarithm of about the largest float
 _SECONDS = 5.0
 
 
@@ -90,7 +91,7 @@ def multi_start(
         fit = refit(structure, constants, inputs, X, y, guess, weight, max_evaluations=30 * (len(constants) + 1))
         if math.isfinite(fit.rss) and np.all(np.isfinite(fit.values)):
             fits.append(fit)
-        if fits and fits[-1].rss <= 1e-20 * float(y @ y if weight is None else y @ (weight * y)):
+        if fits and fits[-1].rss <= _EXACT * float(y @ y if weight is None else y @ (weight * y)):
             break  # nothing is left to be better at
     best: list[Refit] = []
     for fit in sorted(fits, key=lambda found: found.rss):
@@ -175,14 +176,17 @@ def _scales(
     found = within(_SECONDS, lambda: check(structure, units, inputs, free_constants=True))
     texts = dict(found.constants) if found else {}
     table = np.column_stack([X, y])
-    sizes, spreads = np.sqrt(np.mean(table**2, axis=0)), table.std(axis=0)
+    largest = np.maximum(np.max(np.abs(table), axis=0), np.finfo(float).tiny)
+    sizes = largest * np.sqrt(np.mean((table / largest) ** 2, axis=0))
+    spreads = largest * (table / largest).std(axis=0)
     scales: list[tuple[float, float, Array | None]] = []
     for constant in constants:
         text = texts.get(constant.name, "any")
         expr = sympy.S.One if text == "any" else parse_formula(text, bases)
         powers = expr.as_powers_dict()
+        exponents = np.array([float(powers.get(base, 0)) for base in bases])
         by_size, by_spread = (
-            math.prod(float(size or 1.0) ** float(powers.get(base, 0)) for base, size in zip(bases, each, strict=True))
+            math.exp(np.clip(exponents @ np.log(np.where(each > 0, each, 1.0)), -_HUGE, _HUGE))
             for each in (sizes, spreads)
         )
         column = table[:, bases.index(expr)] if expr in bases else None

@@ -21,6 +21,7 @@ from ..constants import EXACT_FIT, covariance_matrix
 from ..description import constants_cost, description_length
 from ..formula import Formula
 from ..noise import NoiseModel
+from ..parsing_syntax import short
 from ..tape import compile_tape
 
 __all__ = ["RowNoise", "given_noise", "weighted_rows"]
@@ -28,6 +29,7 @@ __all__ = ["RowNoise", "given_noise", "weighted_rows"]
 Array = NDArray[np.float64]
 
 _SIGNIFICANCE = 1e-4  # of the chi-squared test
+_SMALLEST = 1e-150  # of a standard deviation
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,11 +114,11 @@ class RowNoise(NoiseModel):
         A fit takes the size of the noise from its residuals; where that is known it must not: the covariance is
         (J^T J)^-1 for the Jacobian J in units of the noise.
         """
-        free = [symbol for symbol, value in formula.values.items() if isinstance(value, float)]
+        free = formula.fitted
         if not self.absolute or not free:
             return formula
         self._check(X)
-        bound = compile_tape(formula.form, formula.symbols, tuple(free)).bind(X)
+        bound = compile_tape(formula.form, formula.symbols, free).bind(X)
         bound.value(np.array([formula.values[symbol] for symbol in free]))
         covariance, _ = covariance_matrix((bound.jacobian_rows() / self.size).T, 1.0)
         return replace(formula, covariance=covariance)
@@ -154,8 +156,15 @@ def given_noise(std: ArrayLike, y: ArrayLike | int) -> RowNoise:
             f"noise is {shown}; expected the standard deviation of y's error, one positive number or {n}, one a row. "
             "Leave it out where it is not known, or where y is exact."
         )
-    scale = 0.0 if isinstance(y, int) else float(np.sqrt(np.mean(np.square(np.asarray(y, dtype=np.float64)))))
-    return RowNoise("known errors", 0.0, np.maximum(np.broadcast_to(size, (n,)), EXACT_FIT * scale), True)
+    largest = 0.0 if isinstance(y, int) else float(np.max(np.abs(np.asarray(y, dtype=np.float64)), initial=0.0))
+    scale = largest and largest * float(np.sqrt(np.mean(np.square(np.asarray(y, dtype=np.float64) / largest))))
+    size = np.maximum(np.broadcast_to(size, (n,)), EXACT_FIT * scale)
+    if not np.all((size > _SMALLEST) & (size < 1 / _SMALLEST)):
+        raise InputError(
+            f"noise goes from {size.min():g} to {size.max():g}; expected numbers from {_SMALLEST:g} to "
+            f"{1 / _SMALLEST:g}, whose squares are floats: give y in another unit."
+        )
+    return RowNoise("known errors", 0.0, size, True)
 
 
 def weighted_rows(sample_weight: ArrayLike, n: int) -> RowNoise:
@@ -185,5 +194,5 @@ def weighted_rows(sample_weight: ArrayLike, n: int) -> RowNoise:
 def _numbers(what: str, values: ArrayLike) -> Array:
     try:
         return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InputError(f"{what} is {values!r}; expected numbers.") from None
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"{what} is {short(repr(values))}; expected numbers, each below 1.8e308.") from None

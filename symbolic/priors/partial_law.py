@@ -1,15 +1,12 @@
-"""A law that is known in part: its form with unknown constants, or one factor or term of it.
+"""A law that is known in part: its form with unknown constants, or one factor of it.
 
-A form enters the search as a candidate, a factor as coordinates, a term is taken off y. The constants of all three are
-fitted from many starts (`kanlib.symbolic.priors.multi_start`).
+A form enters the search as a candidate, a factor as coordinates. The constants of both are fitted from many starts
+(`kanlib.symbolic.priors.multi_start`).
 """
 
 from __future__ import annotations
 
-import ast
-import unicodedata
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,15 +14,15 @@ import sympy
 from numpy.typing import NDArray
 from sympy import Dummy, Expr, Float, Symbol
 
-from kanlib.errors import FormulaError, InputError, InputTypeError
+from kanlib.errors import FormulaError, InputTypeError
 
 from ..deadline import within
 from ..description import description_length, structure_cost
 from ..joint import Candidate
-from ..parsing import parse_formula
-from ..parsing_syntax import CONSTANTS, FUNCTIONS
+from ..parsing import free_names, parse_formula
+from ..parsing_syntax import short
 from ..reduction.coordinates import Coordinates
-from ..tape import evaluate
+from ..tape import compile_tape
 from .multi_start import multi_start, spread_rows
 
 __all__ = ["PartialLaw", "partial_law"]
@@ -33,21 +30,19 @@ __all__ = ["PartialLaw", "partial_law"]
 Array = NDArray[np.float64]
 
 _ROWS = 600  # rows that constants are fitted to; the finished formula is fitted to all
-_STARTS = 10  # for the constants of a factor or term
-_LONGEST = 10_000  # characters
+_STARTS = 10  # for the constants of a factor
 _SECONDS = 5.0
-_ROLES = ("law", "factor", "term")
 
 
 @dataclass(frozen=True)
 class PartialLaw:
-    """What is known of a law y: all of its form, one factor or one term.
+    """What is known of a law y: all of its form, or one factor.
 
     Attributes
     ----------
     expr : in the columns' symbols and the ``constants``.
     constants : the symbols that are no columns, whose values are not known.
-    role : "law": y = expr; "factor": y = expr * F; "term": y = expr + F, with F to be found.
+    role : "law": y = expr; "factor": y = expr * F, with F to be found.
     """
 
     expr: Expr
@@ -110,23 +105,12 @@ class PartialLaw:
         made = Coordinates(tuple(symbols), X, known, np.ones(len(X))).on(symbols, X)
         return [] if made is None else [made]
 
-    def remainder(
-        self, symbols: Sequence[Symbol], X: Array, y: Array, *, weight: Array | None = None, seed: int = 0
-    ) -> tuple[Expr, Array] | None:
-        """The known term with its constants, and y less it; None for another role, or where it has no value."""
-        known = self._known(symbols, X, y, weight, seed) if self.role == "term" else None
-        if known is None:
-            return None
-        rest = y - evaluate(known, symbols, X)
-        return (known, rest) if np.all(np.isfinite(rest)) else None
-
     def _known(self, symbols: Sequence[Symbol], X: Array, y: Array, weight: Array | None, seed: int) -> Expr | None:
-        """The known part with numbers for its constants, a polynomial standing in for the part that is not known.
+        """The known factor with numbers for its constants, a polynomial standing in for F, which is not known.
 
-        A constant in front of a factor, or added to a term, belongs to F, which has it anyway.
+        A constant in front of the factor belongs to F, which has it anyway.
         """
-        product = self.role == "factor"
-        expr = within(_SECONDS, _without_twin, self.expr, self.constants, product) or self.expr
+        expr = within(_SECONDS, _without_scale, self.expr, self.constants) or self.expr
         free = tuple(constant for constant in self.constants if constant in expr.free_symbols)
         if not free:
             return expr
@@ -134,22 +118,20 @@ class PartialLaw:
         terms = _polynomial(symbols, X[rows], most=len(rows) // 4 - len(free))
         coefficients = tuple(Dummy(f"q{i}", real=True) for i in range(len(terms)))
         rest = sympy.Add(*[q * term for q, term in zip(coefficients, terms, strict=True)])
-        whole = expr * rest if product else expr + rest
         constants = (*coefficients, *free)
         seen = None if weight is None else weight[rows]
-        fits = multi_start(whole, constants, symbols, X[rows], y[rows], seen, n_starts=_STARTS, seed=seed)
+        fits = multi_start(expr * rest, constants, symbols, X[rows], y[rows], seen, n_starts=_STARTS, seed=seed)
         if not fits:
             return None
         values = dict(zip(constants, map(float, fits[0].values), strict=True))
         return expr.xreplace({constant: Float(values[constant]) for constant in free})
 
 
-def _without_twin(expr: Expr, constants: Sequence[Symbol], product: bool) -> Expr:
-    """Without the constants that F has anyway: a factor in front of the whole, or a number added to it."""
+def _without_scale(expr: Expr, constants: Sequence[Symbol]) -> Expr:
+    """Without the constants that are a factor in front of the whole."""
     for constant in constants:
-        alone = expr / constant if product else sympy.diff(expr, constant)
-        if not (alone.has(constant) if product else alone.free_symbols):
-            expr = expr.xreplace({constant: sympy.S.One if product else sympy.S.Zero})
+        if not (expr / constant).has(constant):
+            expr = expr.xreplace({constant: sympy.S.One})
     return expr
 
 
@@ -171,13 +153,13 @@ def partial_law(start: str | Expr, role: str, names: Sequence[str], symbols: Seq
     ----------
     start : text or expression in the column names or their symbols; every other symbol is a constant to be fitted.
         Numbers stay as they are.
-    role : "law", "factor" or "term".
+    role : "law" or "factor".
     names, symbols : of the columns.
 
     Raises
     ------
     InputError, InputTypeError, FormulaError
-        A role that is not known, something that is no formula, or one that reads no column.
+        Something that is no formula, reads no column, or holds what is not evaluated over the reals.
 
     Examples
     --------
@@ -185,12 +167,11 @@ def partial_law(start: str | Expr, role: str, names: Sequence[str], symbols: Seq
     >>> partial_law("a*exp(-b*t)", "law", ("t",), (t,)).constants
     (a, b)
     """
-    if role not in _ROLES:
-        raise InputError(f"start_role is {role!r}; expected one of {', '.join(map(repr, _ROLES))}.")
     columns = {str(name): symbol for name, symbol in zip(names, symbols, strict=True)}
     columns = {**{symbol.name: symbol for symbol in symbols}, **columns}
     if isinstance(start, str):
-        expr = parse_formula(start, {**_unknown(start, columns), **columns})
+        unknown = {name: Symbol(name, real=True) for name in free_names(start)}
+        expr = parse_formula(start, {**unknown, **columns})
     elif isinstance(start, Expr):
         same = {s: columns.get(s.name, Symbol(s.name, real=True)) for s in start.free_symbols}
         expr = start.xreplace(same)
@@ -200,23 +181,14 @@ def partial_law(start: str | Expr, role: str, names: Sequence[str], symbols: Seq
         )
     read = expr.free_symbols & set(symbols)
     if not read:
-        raise FormulaError(f"start {str(start)!r} has none of the columns {', '.join(columns)}; name at least one.")
-    constants = sorted(expr.free_symbols - read, key=lambda symbol: symbol.name)
-    return PartialLaw(expr, tuple(constants), role)
-
-
-def _unknown(text: str, columns: Mapping[str, Symbol]) -> dict[str, Symbol]:
-    """Names in a text that are no columns, functions or numbers; nothing where it cannot be read.
-
-    `parse_formula` reads the text afterwards, and says what is wrong with it.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Python's remarks on code such as 2(x)
-            nodes = list(ast.walk(ast.parse(" ".join(text[:_LONGEST].split()), mode="eval")))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return {}
-    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
-    found = {node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in called}
-    known = {unicodedata.normalize("NFKC", name) for name in columns} | set(FUNCTIONS) | set(CONSTANTS)
-    return {name: Symbol(name, real=True) for name in sorted(found - known)}
+        raise FormulaError(
+            f"start {short(str(start))!r} has none of the columns {', '.join(columns)}; name at least one."
+        )
+    constants = tuple(sorted(expr.free_symbols - read, key=lambda symbol: symbol.name))
+    unreadable = [constant.name for constant in constants if not constant.name.isidentifier()]
+    if unreadable:
+        raise FormulaError(f"start has the constant {unreadable[0]!r}; expected names such as a or k_1: rename it.")
+    if expr.has(sympy.oo, sympy.zoo, sympy.nan):
+        raise FormulaError(f"start is {short(str(expr))!r}; expected finite numbers.")
+    compile_tape(expr, tuple(symbols), constants)  # refuses what the search cannot evaluate
+    return PartialLaw(expr, constants, role)

@@ -34,6 +34,7 @@ __all__ = ["Prior", "prior"]
 
 Array = NDArray[np.float64]
 
+_ROLES = ("law", "factor")
 _NOT_FINAL = 1e4  # times the tolerances of a shape, while constants may change: a percent of the spread
 
 
@@ -110,8 +111,7 @@ class Prior:
         if reason is None:
             reason = self.shape.refuses(expr, formula.symbols, X)
         if reason is None and self.noise is not None and y is not None:
-            fitted = sum(constant.exact is None for constant in formula.constants)
-            reason = self.noise.refuses(y - formula.predict(X), fitted)
+            reason = self.noise.refuses(y - formula.predict(X), len(formula.fitted))
         return reason
 
     def hopeless(self, candidate: Candidate, X: Array) -> bool:
@@ -155,12 +155,6 @@ class Prior:
             self.symbols, X, y, weight=self._weight(y), n_starts=n_starts, seed=seed, expired=expired
         )
 
-    def remainder(self, X: Array, y: Array, *, seed: int = 0) -> tuple[Expr, Array] | None:
-        """The known term, and y less it, which is what is left to find; None where no term is known."""
-        if self.start is None:
-            return None
-        return self.start.remainder(self.symbols, X, y, weight=self._weight(y), seed=seed)
-
     def _weight(self, y: Array) -> Array | None:
         return None if self.noise is None else self.noise.weight(y)
 
@@ -200,7 +194,7 @@ def prior(
         -> "convex" or "concave", (low, high) of y.
     start : a part of the law, as text or SymPy expression in the column names; every other symbol in it is a constant
         to be fitted. A name that no formula can carry ("mass [kg]") is written as its symbol (mass_kg).
-    start_role : what it is: "law" (all of it), "factor" (y = start * F) or "term" (y = start + F).
+    start_role : what it is: "law" (all of it) or "factor" (y = start * F).
     sample_weight : (n,) inverse error variances up to a factor.
     noise : the standard deviation of the error of y, one number or one a row.
 
@@ -220,6 +214,9 @@ def prior(
     >>> known.refuses(Formula(sympy.sin(known.symbols[0]), {}, known.symbols), X)
     'it is not decreasing in t: its slope is 1 at t = 0'
     """
+    if start_role not in _ROLES:
+        term = " A term of a sum, y = start + F, is taken off y before the search." if start_role == "term" else ""
+        raise InputError(f"start_role is {start_role!r}; expected {' or '.join(map(repr, _ROLES))}.{term}")
     symbols, _ = safe_symbols(names)
     still = tuple(j for j in range(len(names)) if np.ptp(X[:, j]) == 0.0)
     if units is None and (output_unit is not None or dimensionless_constants):

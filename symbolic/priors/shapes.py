@@ -20,6 +20,7 @@ from sympy import Expr, Symbol
 
 from kanlib.errors import InputError
 
+from ..parsing_syntax import short
 from ..tape import compile_tape, evaluate
 
 __all__ = ["ShapeConstraints", "shape_constraints"]
@@ -187,7 +188,7 @@ def _claims(
     for column, word in (claims or {}).items():
         if column not in names:
             raise InputError(f"{what} names the column {column!r}; expected one of {', '.join(map(repr, names))}.")
-        if word not in words:
+        if not isinstance(word, str) or word not in words:
             raise InputError(f"{what}[{column!r}] is {word!r}; expected {' or '.join(map(repr, words))}.")
         found.append((names.index(column), words[word]))
     return tuple(found)
@@ -198,8 +199,10 @@ def _bounds(bounds: tuple[float | None, float | None] | None) -> tuple[float, fl
         first, last = (None, None) if bounds is None else bounds
         low = -math.inf if first is None else float(first)
         high = math.inf if last is None else float(last)
-    except (TypeError, ValueError):
-        raise InputError(f"bounds are {bounds!r}; expected (low, high), with None where there is no bound.") from None
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(
+            f"bounds are {short(repr(bounds))}; expected (low, high), with None where there is no bound."
+        ) from None
     if not low < high:
         raise InputError(f"bounds are {bounds!r}; expected (low, high) with low < high.")
     return low, high

@@ -6,6 +6,7 @@ with a note, because the law then carries the conversion as a constant of its ow
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,12 +19,16 @@ from sympy import Add, Dummy, Expr, Mul, Pow, Rational, Symbol
 from kanlib.errors import InputError
 
 from ..formula import Formula
+from ..parsing import parse_formula
+from ..parsing_syntax import short
 from ..reduction.coordinates import Coordinates
-from ..units import Groups, Units, check, dimensionless_groups
+from ..units import Consistency, Groups, Units, check, dimensionless_groups
 
 __all__ = ["UnitConstraints", "unit_constraints"]
 
 Array = NDArray[np.float64]
+
+_SAME = 1e-9  # of logarithms of units: rounding
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,35 @@ class UnitConstraints:
 
         Where constants may carry a dimension, one that was recognised as 2 or 981/100 may too; 1 is no constant.
         """
+        found = self._check(formula)
+        return None if found else found.reason
+
+    def constants_to_si(self, formula: Formula) -> dict[str, tuple[float, str]]:
+        """Constant -> (what its value is multiplied by to be in SI units, its dimension), of a formula that agrees.
+
+        The factor is NaN where the dimension is left open ("any") and units differ from SI, or where units are mixed.
+        """
+        choice = _choice(self.units)
+        plain = choice is not None and not np.any(np.abs(choice) > _SAME)
+        dimensions = dict(self._check(formula).constants) if self.free_constants else {}
+        bases = tuple(Symbol(name, positive=True) for name in self.units.base)
+        found = {}
+        for symbol in formula.values:
+            text = dimensions.get(symbol.name, "any" if self.free_constants else "1")
+            scale = 1.0 if plain else math.nan
+            if text != "any" and choice is not None and not plain:
+                powers = parse_formula(text, bases).as_powers_dict()
+                with np.errstate(over="ignore", under="ignore"):
+                    scale = float(np.exp(sum(c * float(powers.get(b, 0)) for b, c in zip(bases, choice, strict=True))))
+            found[symbol.name] = (scale, text)
+        return found
+
+    @property
+    def coherent(self) -> bool:
+        """Whether no column needs a conversion beside another, so that laws have the same form as in SI units."""
+        return _choice(self.units) is not None
+
+    def _check(self, formula: Formula) -> Consistency:
         expr = formula.form
         if self.free_constants:
             exact = {s: v for s, v in formula.values.items() if not isinstance(v, float)}
@@ -59,8 +93,7 @@ class UnitConstraints:
             expr = formula.structure.xreplace({s: v for s, v in exact.items() if s in powers})
             numbers = {s: v for s, v in formula.values.items() if s in powers and isinstance(v, float)}
             expr = _inside_logarithms(expr.xreplace({s: sympy.Float(v) for s, v in numbers.items()}), self.symbols)
-        found = check(expr, self.units, self.symbols, free_constants=self.free_constants)
-        return None if found else found.reason
+        return check(expr, self.units, self.symbols, free_constants=self.free_constants)
 
     def coordinates(self, X: Array, symbols: Sequence[Symbol] | None = None) -> list[Coordinates]:
         """The dimensionless groups as coordinates, with a product of the output's unit in front; at most one change.
@@ -132,12 +165,13 @@ def unit_constraints(
             raise InputError(f"units has {wrong}; expected one for each of {list(names)}, '' for a pure number.")
         texts = [str(units[name]) for name in names]
     else:
-        if isinstance(units, str) or len(units) != len(names):
-            raise InputError(f"units is {units!r}; expected one for each of {list(names)}, '' for a pure number.")
+        if isinstance(units, str) or not isinstance(units, (Sequence, np.ndarray)) or len(units) != len(names):
+            arrived = short(repr(units))
+            raise InputError(f"units is {arrived}; expected one for each of {list(names)}, '' for a pure number.")
         texts = [str(unit) for unit in units]
     read = Units.parse(dict(zip(names, texts, strict=True)), output_unit)
     notes = []
-    if not _coherent(read):
+    if _choice(read) is None:
         shown = [f"{name} in {text}" for name, text in zip([*names, "the output"], [*texts, output_unit], strict=True)]
         odd = [text for text, factor in zip(shown, [*read.factors, read.output_factor], strict=True) if factor != 1]
         notes.append(
@@ -157,18 +191,18 @@ def unit_constraints(
     return UnitConstraints(read, tuple(symbols), free, groups, tuple(notes))
 
 
-def _coherent(units: Units) -> bool:
-    """Whether all factors to SI come from one choice of units for the base dimensions, as in cm, g, s.
+def _choice(units: Units) -> Array | None:
+    """Logarithms (k,) of the units chosen for the base dimensions, as in cm, g, s; None where there is no one choice.
 
-    Then laws have the same form in these units as in SI. The logarithms of the factors are that choice times the
-    exponents.
+    With one choice laws have the same form in these units as in SI. The logarithms of the factors are that choice
+    times the exponents.
     """
     exponents = np.array([*(units.column(j) for j in range(len(units.names))), units.output], dtype=np.float64)
     logarithms = np.log(np.array([*units.factors, units.output_factor]))
     if not exponents.shape[1]:
-        return not np.any(logarithms)
+        return None if np.any(logarithms) else np.zeros(0)
     choice = np.linalg.lstsq(exponents, logarithms, rcond=None)[0]
-    return bool(np.max(np.abs(exponents @ choice - logarithms)) < 1e-9)
+    return choice if np.max(np.abs(exponents @ choice - logarithms)) < _SAME else None
 
 
 def _inside_logarithms(expr: Expr, columns: Sequence[Symbol]) -> Expr:

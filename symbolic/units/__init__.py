@@ -2,7 +2,7 @@
 
 Units become vectors of rational exponents over base dimensions, and everything else is exact linear algebra on these.
 A formula that adds lengths to times is wrong whatever its fit, and a law has fewer groups than columns to be found in.
-`table` reads the units, `consistency` holds formulas against them, `groups` finds the groups.
+`table` and `spelling` read the units, `consistency` holds formulas against them, `groups` finds the groups.
 """
 
 from __future__ import annotations

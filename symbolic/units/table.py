@@ -1,11 +1,11 @@
 """The units of a table: texts such as "kg m-3", read into exponents of base dimensions and factors to SI.
 
-`pint` knows the units; what it reads otherwise than people mean it, or passes over in silence, is refused here.
+`pint` knows the units; `kanlib.symbolic.units.spelling` refuses what it reads otherwise than people mean it.
 """
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,16 +19,16 @@ from sympy import Mul, Symbol
 
 from kanlib.errors import InputError
 
+from ..parsing_syntax import short
+from .spelling import misread, spelled
+
 __all__ = ["Dimension", "Units", "as_fraction", "to_base"]
 
 Dimension = tuple[Fraction, ...]
 """One exponent per base dimension of a `Units`."""
 
 _ZERO = Fraction(0)
-# pint reads AU as the absorbance unit, which has no dimension, and pH as picohenry: nobody would notice.
-_TRAPS = {"AU": "au (astronomical unit) or absorbance_unit", "pH": "'' (a pure number) or picohenry"}
-# pint passes over other signs: the root in V/√Hz. "%RH" is a product to it, and "a.u." is atto-years times u.
-_SPELLING = re.compile(r"(?:[\w\s*/^().·⋅⁺⁻+°Δ'\"-]|%(?!\w))*(?<!\w\.)")
+_LARGEST = 100  # of an exponent
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ class Units:
         Raises
         ------
         InputError
-            A text that is no unit; a scale with an offset (degrees Celsius) or a logarithmic one (decibel); pint,
-            which knows the units, is not installed.
+            A text that is no unit, or has two meanings (J/mol K); a scale with an offset (degrees Celsius) or a
+            logarithmic one (decibel); pint, which knows the units, is not installed.
         """
         if isinstance(inputs, str):
             raise InputError(f"Units of the inputs are {inputs!r}; expected a list, or a dict of column name and unit.")
@@ -108,29 +108,32 @@ def _read(text: str, column: str) -> tuple[dict[str, Fraction], float]:
     """(base dimension -> exponent, factor to base units) of a unit's text."""
     registry = _registry()
     plain = str(text).strip()
-    if plain in _TRAPS:
-        raise InputError(f"The unit {plain!r} of {column} has two meanings; write {_TRAPS[plain]}.")
-    # "kg m-3", as tables have it, is not pint's way
-    spelled = re.sub(r"(?<=[^\W\d_])(-?\d+)(?=$|[\s*/.·)])", r"**\1", plain)
-    quantity = None
-    for attempt in dict.fromkeys((plain, spelled)) if _SPELLING.fullmatch(plain) else ():
-        try:
-            quantity = registry.Quantity(1.0, registry.parse_units(attempt))
-            break
-        except Exception:  # pint has many kinds for "no unit", AssertionError among them
-            continue
+    spelling = spelled(plain)
+    meant = None if spelling is None else misread(spelling)
+    if meant is not None:
+        raise InputError(f"The unit {plain!r} of {column} has two meanings; write {meant}.")
+    quantity, exponents, factor = None, {}, math.nan
+    try:
+        if spelling is not None:
+            quantity = registry.Quantity(1.0, registry.parse_units(spelling))
+            if quantity._is_multiplicative:
+                exponents = {name.strip("[]"): as_fraction(power) for name, power in quantity.dimensionality.items()}
+                factor = float(quantity.to_base_units().magnitude)
+    except Exception:  # pint has many kinds for "no unit", AssertionError among them
+        quantity = None
     if quantity is None:
         raise InputError(
-            f"The unit {text!r} of {column} is not known; expected one such as 'm/s^2', 'kg', 'J/(mol*K)', or '' for "
-            "a pure number, without a number in front."
+            f"The unit {short(repr(text))} of {column} is not known; expected one such as 'm/s^2', 'kg', 'J/(mol*K)', "
+            "or '' for a pure number, without a number in front."
         )
     if not quantity._is_multiplicative:
         raise InputError(
             f"The unit {text!r} of {column} does not start at zero or is logarithmic, so products with it mean "
             "nothing; convert the column (to kelvin, say) or write 'delta_degC' for a difference."
         )
-    exponents = {str(name).strip("[]"): as_fraction(power) for name, power in quantity.dimensionality.items()}
-    return exponents, float(quantity.to_base_units().magnitude)
+    if not 0.0 < factor < math.inf or any(abs(power) > _LARGEST for power in exponents.values()):
+        raise InputError(f"The unit {text!r} of {column} has powers beyond {_LARGEST}; expected a unit of measurement.")
+    return exponents, factor
 
 
 def as_fraction(number: Any) -> Fraction:

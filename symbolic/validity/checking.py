@@ -20,13 +20,14 @@ from kanlib.errors import InputError
 from ..columns import formula_table
 from ..formula import Formula
 from .conditions import conditions
-from .records import Edge, Range, Validity
+from .records import Edge, Range, Validity, digits_of
 from .scan import Found, Law, window
 
 __all__ = ["Edge", "Range", "Validity", "conditions", "validity"]
 
 Array = NDArray[np.float64]
 
+_ROUNDING = 1e-13  # of a column's range
 _ROWS, _BOX = 30, 30  # rows of the table, and points of their box, that lines go through
 
 
@@ -62,6 +63,7 @@ def validity(formula: Formula, X: ArrayLike | Any, *, seed: int = 0) -> Validity
     rows[:, [j for j in range(rows.shape[1]) if j not in used]] = 0.0
     rng = np.random.default_rng(seed)
     low, high = rows.min(axis=0), rows.max(axis=0)
+    law.digits = [_digits(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True)]
     chosen = rows[rng.permutation(len(rows))[:_ROWS]]
     box = [rng.uniform(low, high, (_BOX, len(low)))]
     if len(used) <= 4:
@@ -74,13 +76,27 @@ def validity(formula: Formula, X: ArrayLike | Any, *, seed: int = 0) -> Validity
     ranges: list[Range] = []
     inside: dict[tuple[str, str], list[tuple[int, Edge]]] = {}
     for j in used:
-        found = law.edges(lines, j, low[j], high[j])
+        found = [
+            (line, _on_border(value, low[j], high[j]) if kind == "domain" else value, kind, part)
+            for line, value, kind, part in law.edges(lines, j, low[j], high[j])
+        ]
         ranges.append(_range(law, lines, alive, j, (float(low[j]), float(high[j])), found))
         for line, value, kind, part in found:
-            if low[j] <= value <= high[j] and kind != "overflow":
+            if low[j] < value < high[j] and kind != "overflow":
                 inside.setdefault((part, kind), []).append((line, law.edge(lines[line], j, value, kind, part)))
     nearest = [min(edges, key=lambda pair: pair[0])[1] for edges in inside.values()]
     return Validity(tuple(ranges), tuple(nearest))
+
+
+def _digits(low: float, high: float) -> int:
+    """For any value between two, whose own digits may be few."""
+    return digits_of((low, low + (high - low) / 3, high), high - low or abs(low) or 1.0)
+
+
+def _on_border(value: float, low: float, high: float) -> float:
+    """The value, or the end of the data that it is but for rounding."""
+    near = min((low, high), key=lambda end: abs(value - end))
+    return float(near if abs(value - near) <= _ROUNDING * max(high - low, abs(near)) else value)
 
 
 def _centre(law: Law, rows: Array) -> Array:
@@ -99,7 +115,8 @@ def _range(
     first, last = window(*data)
     ends: list[list[tuple[float, Edge | None]]] = [[(first, None), (last, None)] for _ in lines]
     for line, value, kind, part in found:
-        side = int(value > lines[line, j])
+        own = lines[line, j]
+        side = int(value > own if value != own else 2 * own > data[0] + data[1])
         if (value < ends[line][1][0]) if side else (value > ends[line][0][0]):
             ends[line][side] = (value, law.edge(lines[line], j, value, kind, part))
     living = [ends[line] for line in np.flatnonzero(alive)]

@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["REACH", "Edge", "Range", "Validity"]
+__all__ = ["REACH", "Edge", "Range", "Validity", "digits_of"]
 
 REACH = 3.0
 """Ranges of a column that are looked at on either side of its data."""
+
+_FEWEST, _MOST = 4, 17
+_READ = 1e-3  # of a column's range: what is not told apart when values are printed
+
+
+def digits_of(values: Sequence[float], width: float) -> int:
+    """Fewest significant digits, four at least, that keep the order of values of a column with this range.
+
+    Examples
+    --------
+    >>> digits_of((0.0, 2.0, 3.0000001), 2.0), digits_of((1.99999, 2.0, 3.0), 1.0)
+    (4, 6)
+    """
+    for digits in range(_FEWEST, _MOST):
+        shown = [float(f"{value:.{digits}g}") for value in values]
+        near = all(abs(a - b) <= _READ * width for a, b in zip(shown, values, strict=True))
+        pairs = [(i, j) for i in range(len(values)) for j in range(i)]
+        if near and all((shown[i] < shown[j], shown[i] == shown[j]) == _order(values, i, j) for i, j in pairs):
+            return digits
+    return _MOST
+
+
+def _order(values: Sequence[float], i: int, j: int) -> tuple[bool, bool]:
+    return values[i] < values[j], values[i] == values[j]
 
 
 @dataclass(frozen=True)
@@ -21,6 +46,7 @@ class Edge:
     kind : "pole" (infinite), "jump", "domain" (no real value beyond), or "overflow" (too large for a float).
     part : the part of the formula that causes it, such as "denominator x - 1".
     others : (name, value) of the other columns that the part reads, on the line where it was found.
+    digits : significant digits to print the value with, and then those of the others; four by default.
     """
 
     column: str
@@ -28,10 +54,12 @@ class Edge:
     kind: str
     part: str
     others: tuple[tuple[str, float], ...] = ()
+    digits: tuple[int, ...] = ()
 
     def __str__(self) -> str:
-        where = ", ".join(f"{name} = {value:.4g}" for name, value in self.others)
-        return f"{self.kind} at {self.column} = {self.value:.4g}{' with ' + where if where else ''} ({self.part})"
+        own, *rest = self.digits or (_FEWEST,) * (1 + len(self.others))
+        where = ", ".join(f"{name} = {value:.{k}g}" for (name, value), k in zip(self.others, rest, strict=True))
+        return f"{self.kind} at {self.column} = {self.value:.{own}g}{' with ' + where if where else ''} ({self.part})"
 
 
 @dataclass(frozen=True)
@@ -63,15 +91,20 @@ class Range:
             interval, edges = self.everywhere, self.edges
         else:
             rest = " with the others at their medians; at other rows it ends within the data"
+        digits = digits_of((low, high, *(edge.value for edge in edges)), high - low or abs(low) or 1.0)
         parts = {edge.part: [other for other in edges if other.part == edge.part] for edge in edges}
         said = []
         for part, ends in parts.items():
-            below = "".join(f"{end.value:.4g} < " for end in ends if end.value == interval[0])
-            above = "".join(f" < {end.value:.4g}" for end in ends if end.value != interval[0])
-            bound = f"{self.column} > {ends[0].value:.4g}" if not above else f"{below}{self.column}{above}"
-            said.append(f"finite for {bound} ({part})")
+            below, above = "", ""
+            for end in ends:  # an end that is a row's own value belongs to the interval
+                sign, value = "<=" if end.value in self.data else "<", f"{end.value:.{digits}g}"
+                if end.value == interval[0]:
+                    below, only = f"{value} {sign} ", f"{self.column} {sign.replace('<', '>')} {value}"
+                else:
+                    above = f" {sign} {value}"
+            said.append(f"finite for {f'{below}{self.column}{above}' if above else only} ({part})")
         text = "; ".join(said) or f"finite up to {REACH:.0f} ranges beyond the data"
-        return f"{self.column} (data from {low:.4g} to {high:.4g}): {text}{rest}"
+        return f"{self.column} (data from {low:.{digits}g} to {high:.{digits}g}): {text}{rest}"
 
 
 @dataclass(frozen=True)
@@ -81,8 +114,8 @@ class Validity:
     Attributes
     ----------
     ranges : one `Range` per column the formula reads.
-    inside : poles and edges within the box of the data, one example for each part of the formula: between the rows,
-        the formula has no value there.
+    inside : poles and edges within the box of the data, not on its border, one example for each part of the formula:
+        between the rows, the formula has no value there.
     """
 
     ranges: tuple[Range, ...]

@@ -44,6 +44,7 @@ class Law:
     """A formula, its conditions, and their zeros along lines."""
 
     def __init__(self, formula: Formula) -> None:
+        self.digits = [4] * len(formula.names)  # to print values of each column with
         self.expr, self.symbols, self.names = formula.expr, formula.symbols, formula.names
         self.used = formula.used
         self.conditions = conditions(self.expr)
@@ -61,7 +62,8 @@ class Law:
     def edge(self, line: Array, j: int, value: float, kind: str, part: str) -> Edge:
         read = self.read.get(part, set(self.symbols))
         others = tuple((self.names[k], float(line[k])) for k in self.used if k != j and self.symbols[k] in read)
-        return Edge(self.names[j], float(value), kind, part, others)
+        digits = tuple(self.digits[self.names.index(name)] for name, _ in ((self.names[j], value), *others))
+        return Edge(self.names[j], float(value), kind, part, others, digits)
 
     def edges(self, lines: Array, j: int, low: float, high: float) -> list[Found]:
         """Every edge along column j of every line, in no order."""

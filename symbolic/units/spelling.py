@@ -1,0 +1,80 @@
+"""The text of a unit as `pint` shall read it; what pint reads otherwise than people mean it is refused.
+
+pint takes "1e3 m" for an elementary charge cubed, "W/m²K" for W/m² times K, "Nm" for a number times a metre, and works
+9**9**9 out. A wrong dimension would only show as a law that is refused, so every such text is an error with advice.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["misread", "spelled"]
+
+_LONGEST = 100  # characters
+# pint passes over other signs: the root in V/√Hz. "%RH" is a product to it, and "a.u." is atto-years times u.
+_SIGNS = re.compile(r"(?:[\w\s*/^().·⋅⁺⁻+°Δ'\"-]|%(?!\w))*(?<!\w\.)")
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
+_POWER = re.compile(
+    r"\s*(?:\*\*|\^)\s*(?:\(\s*[+-]?\d{1,2}(?:\.\d+)?(?:\s*/\s*\d{1,2})?\s*\)|[+-]?\d{1,2}(?:\.\d+)?)"
+    r"(?!\d|\.\d|\s*\*\*|\s*\^)"  # all of the number, and no tower of powers
+)
+_NAME = r"(?:(?:[^\W\d]*°[CFKR]?|[^\W\d]\w*|1)(?!\w)|%)"
+_MIXED = re.compile(rf"/\s*{_NAME}[\s*.]*{_NAME}")  # J/mol K, where the denominator is left open
+# what pint reads, and what may have been meant
+_TRAPS = (
+    (r"AU", "au (astronomical unit) or absorbance_unit"),
+    (r"pH", "'' (a pure number) or picohenry"),
+    (r"[mkMGµμnpT]?Nm", "N*m (newton metre) or number_meter"),
+    (r"k", "K (kelvin), boltzmann_constant, or convert thousands"),
+    (r"R", "molar_gas_constant, roentgen or degR"),
+    (
+        r"[mkµμ]?(?:G|gauss)",
+        "tesla, after converting the column: in its own system a gauss (1e-4 T) has another dimension",
+    ),
+    (r"ms\s*(?:\*\*|\^)?\s*\(?-\d", "m/s (m/s^2) or 1/millisecond"),
+    (r"deg(?:ree)?s?\s+[CFKR]", "degC (degF, kelvin) or degree*coulomb (degree*farad)"),
+    (r"(?:wt|vol|mol)\s*%", "percent"),
+)
+_MEANT = [(re.compile(rf"(?<![\w°])(?:{pattern})(?!\w)"), advice) for pattern, advice in _TRAPS]
+
+
+def spelled(text: str) -> str | None:
+    """A unit's text in pint's own spelling; None where it is none that could be read rightly.
+
+    Examples
+    --------
+    >>> spelled("kg·m⁻³"), spelled("kg m-3"), spelled("cmH2O"), spelled("m**9**9**9")
+    ('kg*m**-3', 'kg m**-3', 'cmH2O', None)
+    """
+    if len(text) > _LONGEST or not _SIGNS.fullmatch(text.replace("−", "-")):
+        return None
+    text = re.sub("[·⋅]", "*", text.replace("−", "-"))
+    text = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+", lambda power: f"**{power[0].translate(_SUPERSCRIPTS)} ", text).strip()
+    # "kg m-3", as tables have it, is not pint's way
+    text = re.sub(r"(?<=[^\W\d_])(-?\d+)(?=$|[\s*/.)])", r"**\1", text)
+    bare = _POWER.sub(" ", text)
+    numbers = re.findall(r"(?<![\w.])[\d.]+\w*", bare)
+    if re.search(r"\*\s*\*|\^|//", bare) or any(number.strip(".") not in ("", "1") for number in numbers):
+        return None
+    return text
+
+
+def misread(text: str) -> str | None:
+    """What to write instead of a text that pint reads in one way and people may mean in another; None where it is fine.
+
+    Examples
+    --------
+    >>> misread("J/mol K")
+    'J/(mol*K), or K*J/mol: what stands after a / is left open'
+    >>> misread("J/(mol K)") is None
+    True
+    """
+    for pattern, advice in _MEANT:
+        if pattern.search(text):
+            return advice
+    flat = _POWER.sub(" ", text)
+    while (inner := re.search(r"\(([^()]*)\)", flat)) is not None:
+        if _MIXED.search(inner[1]):
+            break
+        flat = f"{flat[: inner.start()]} u {flat[inner.end() :]}"
+    return "J/(mol*K), or K*J/mol: what stands after a / is left open" if _MIXED.search(flat) else None
