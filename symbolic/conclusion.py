@@ -21,8 +21,7 @@ from .discovery import Discovery, FrontPoint, pareto_front
 from .formula import Formula
 from .judging import Entry
 from .noise import NoiseModel
-from .physical import match_physical
-from .printing import format_value
+from .physical import physical_notes
 from .priors.noise import RowNoise
 from .problem import Problem
 from .search import Search
@@ -38,7 +37,6 @@ _FLEXIBLE = 5  # fitted constants of a formula that may follow a law it is not, 
 _HALF = 0.5  # share of resamples below which the choice is said to be in doubt
 _SNAP, _RESAMPLING, _VALIDITY, _LEAST = 0.3, 0.5, 1.0, 0.2  # seconds
 _REFITS, _FEWEST_REFITS = 100, 20  # for standard errors, of at most _RESAMPLING seconds; fewer tell nothing
-_WELL_KNOWN = 0.1  # relative standard error of a constant that may be one of nature
 _SAME = 0.1  # times the noise: curves that are nearer are one curve in other words, such as exp and a far cosh
 _RIVAL = 3.0  # nats within which a formula is no clear second (odds of 20 to 1)
 
@@ -90,7 +88,7 @@ def _found(search: Search, best: Entry, accepted: list[Entry], physical: bool | 
             fitted_note,
             *(() if steady is None else (str(steady),)),
             *resampled,
-            *_of_nature(formula, physical),
+            *physical_notes(formula, physical, search.known.units),
             *_ends(valid),
         ),
         seconds=time.monotonic() - search.start,
@@ -189,7 +187,7 @@ def _resampled(search: Search, formula: Formula, noise: NoiseModel) -> tuple[For
     """The formula with errors of its constants from resampled rows where they nearly say the same, and a note."""
     X, y = search.problem.X, search.problem.y
     known = isinstance(noise, RowNoise) and noise.absolute  # the constants have the errors that this noise gives them
-    if known or _exact(search.problem, formula) or not near_degenerate(formula, X):
+    if known or _exact(search.problem, formula) or not near_degenerate(formula, X, sample_weight=noise.weight(y)):
         return formula, []
     alike = "the fitted constants nearly say the same on these rows"
     end = time.monotonic() + max(min(search.left(), _RESAMPLING), _LEAST)
@@ -207,22 +205,6 @@ def _resampled(search: Search, formula: Formula, noise: NoiseModel) -> tuple[For
     covariance = np.atleast_2d(np.cov(found.values, rowvar=False))
     refits = f"{len(found.values)} refits to resampled rows"
     return replace(formula, covariance=covariance), [f"{alike}: their standard errors are those of {refits}"]
-
-
-def _of_nature(formula: Formula, physical: bool | Sequence[str]) -> list[str]:
-    """A note for every well determined constant that is one of nature, up to a simple factor and power."""
-    if physical is False:
-        return []
-    notes = []
-    for constant in formula.constants:
-        error = constant.standard_error or 0.0
-        if not error <= _WELL_KNOWN * abs(constant.value):
-            continue
-        matches = match_physical(constant.value, error, None if physical is True else physical)
-        if matches:
-            number = constant.exact or format_value(constant.value, constant.standard_error)
-            notes.append(f"{constant.symbol} = {number} is {matches[0].text} ({matches[0].constant.name})")
-    return notes
 
 
 def _rivals(problem: Problem, formula: Formula, best: Entry, accepted: list[Entry]) -> list[str]:

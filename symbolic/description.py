@@ -19,6 +19,7 @@ from .constants import EXACT_FIT
 from .printing import count_nodes
 
 __all__ = [
+    "FAMILIES",
     "NODE_COST",
     "candidates",
     "constants_cost",
@@ -37,7 +38,7 @@ _COMMON = (sympy.exp, sympy.log, sympy.sin, sympy.cos)
 _MAX_DENOMINATOR = 24
 
 # name, value, nats to name the family; a constant is fraction * family
-_FAMILIES: tuple[tuple[Expr, float], ...] = (
+FAMILIES: tuple[tuple[Expr, float], ...] = (
     (Integer(1), _LOG2),
     (sympy.pi, 2.7),
     (1 / sympy.pi, 3.4),
@@ -140,7 +141,7 @@ def candidates(value: float, half_width: float) -> Iterator[tuple[Expr, float]]:
     >>> sorted(candidates(1.5708, 1e-4), key=lambda pair: pair[1])[0]
     (pi/2, 5.83...)
     """
-    for family, cost in _FAMILIES:
+    for family, cost in FAMILIES:
         size = float(family)
         centre, radius = value / size, half_width / size
         found = 0

@@ -113,7 +113,7 @@ def discover(
         the chi-squared test is refused, and standard errors are those it gives.
     physical : bool, or sequence of str
         Whether to name constants of nature among the constants of the law in the notes: all that are known, or some,
-        such as ``["G", "c"]``. The columns must be in SI units.
+        such as ``["G", "c"]``. Without ``units`` the columns must be in SI units.
 
     Returns
     -------

@@ -24,7 +24,7 @@ from sympy import Expr, Symbol
 
 from kanlib.errors import InputError
 
-from .description import _FAMILIES, candidates, exact_cost, fitted_cost
+from .description import FAMILIES, candidates, exact_cost, fitted_cost
 from .formula import Formula
 from .physical_table import PhysicalConstant, physical_constants
 from .printing import format_value, print_text
@@ -229,7 +229,7 @@ class _Table:
 
 @lru_cache(maxsize=16)
 def _table(chosen: tuple[PhysicalConstant, ...], factors: tuple[Expr, ...]) -> _Table:
-    families = dict(_FAMILIES)
+    families = dict(FAMILIES)
     longest = max(families.values())
     entries, rows = [], []
     for factor in factors:

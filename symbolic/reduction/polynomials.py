@@ -98,7 +98,7 @@ def highest_degree(blocks: Sequence[Sequence[int]], rows: int) -> int:
     Examples
     --------
     >>> highest_degree([(0, 1, 2)], 1500), highest_degree([(0, 1), (2,)], 1500)
-    (9, 19)
+    (9, 20)
     """
     most = min(_MOST_FEATURES, rows // _ROWS_PER_FEATURE)
     degree = 1
