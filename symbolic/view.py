@@ -129,6 +129,10 @@ class View:
             size = float(np.abs(self.factor).max())
             scaled = self.factor / size * self.root
             yield iter([sympy.Float(float(scaled @ (self.y * self.root)) / float(scaled @ scaled) / size)])
+            # noise makes a gentle curve of the factor a multiple of it: asin(a/b) one of a/b
+            factor = self.coordinates.factor
+            curves = self._curves(self.factor, factor, self.y, self.root**2, primitives, expired)
+            yield (curve / factor for curve in curves)
             return
         weight = self._weight
         target = self.y / self.factor
@@ -168,7 +172,7 @@ class View:
         expired: Callable[[], bool],
     ) -> Iterator[Expr]:
         """Closed forms of one coordinate, or of ``expr``, what z holds of it."""
-        symbol = self.inputs[0]
+        symbol = Dummy("z", real=True)
         fits = univariate_candidates(z, target, symbol, sample_weight=weight, primitives=primitives, expired=expired)
         yield from (fit.expr.xreplace({symbol: expr}) for fit in fits)
 

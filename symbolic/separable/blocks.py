@@ -151,7 +151,9 @@ def splits(
     if not good:
         return []
     clear = [s for s in good if len(stand_in_rows(len(Z))) * math.log(max(s.error, _EXACT) / max(best, _EXACT)) < _NATS]
-    kept = [split for split in clear or good if any(len(block) > 1 for block in split.blocks)]
+    # a sum of single inputs is not for here, and larger blocks say nothing that it does not
+    single = {split.link.name for split in clear if len(split.blocks) == Z.shape[1]}
+    kept = [split for split in clear or good if split.link.name not in single and len(split.blocks) < Z.shape[1]]
     return sorted(kept, key=lambda split: (-len(split.blocks), split.link.name != "y", split.error))
 
 
