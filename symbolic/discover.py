@@ -22,6 +22,7 @@ from .priors.noise import weighted_rows
 from .priors.prior import prior
 from .problem import Problem, table
 from .search import Search
+from .univariate.operon import has_operon
 
 __all__ = ["discover"]
 
@@ -52,6 +53,7 @@ def discover(
     sample_weight: ArrayLike | None = None,
     noise: ArrayLike | None = None,
     physical: bool | Sequence[str] = False,
+    operon: bool = False,
 ) -> Discovery:
     """Find the law y = f(X), or say that the data support none.
 
@@ -114,6 +116,9 @@ def discover(
     physical : bool, or sequence of str
         Whether to name constants of nature among the constants of the law in the notes: all that are known, or some,
         such as ``["G", "c"]``. Without ``units`` the columns must be in SI units.
+    operon : bool
+        Whether Operon (needs pyoperon: ``pip install 'kanlib[operon]'``) is asked too where the law comes down to a
+        curve of one coordinate and no form of kanlib's own settles it; about two seconds more.
 
     Returns
     -------
@@ -151,6 +156,8 @@ def discover(
         raise InputTypeError(f"callback is {type(callback).__name__}; expected a function of a Progress, or None.")
     if not isinstance(physical, bool):
         match_physical(1.0, 0.1, physical)  # refuses names that are not known before the search takes its time
+    if operon and not has_operon():
+        raise InputError("operon is True, but pyoperon is not installed; run pip install 'kanlib[operon]'.")
     problem = table(X, y, names, target_name)
     if sample_weight is not None and noise is None:
         problem, sample_weight = _counting(problem, sample_weight)
@@ -180,6 +187,7 @@ def discover(
         float(time_limit),
         known,
         progress,
+        operon=operon,
         executor=executor,
         checkpoint=checkpoint,
         callback=callback,

@@ -59,13 +59,14 @@ class Search:
         known: Prior,
         progress: bool,
         *,
+        operon: bool = False,
         executor: Executor | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
         callback: Callable[[Progress], bool | None] | None = None,
     ) -> None:
         self.start = time.monotonic()
         self.problem, self.known, self.primitives = problem, known, known.primitives
-        self.seed, self.time_limit, self.callback = seed, time_limit, callback
+        self.seed, self.time_limit, self.callback, self.operon = seed, time_limit, callback, operon
         self.held = hold_out(len(problem.y), np.random.default_rng(seed))
         self.symbols, _ = safe_symbols(problem.names)
         self.notes = [*problem.notes, *known.notes]
@@ -83,9 +84,8 @@ class Search:
         self.looked_at: set[str] = set()
         self.stage, self.stopped = "coordinates", False
         self.floor = math.inf
-        self.checkpoint = Checkpoint(
-            checkpoint, fingerprint(problem, seed, (*known.primitives, known.fingerprint)), self.symbols
-        )
+        settings = (*known.primitives, known.fingerprint, *(["operon"] if operon else []))
+        self.checkpoint = Checkpoint(checkpoint, fingerprint(problem, seed, settings), self.symbols)
         self.finishing = Finishing(known, self.judging, self.checkpoint, self.symbols, self.left, self.tell)
         self.runner = Runner(executor, self.checkpoint, self.left, self.expired, self.tell)
         self.bar = progress_bar(
@@ -195,7 +195,8 @@ class Search:
         left = self.left() - min(_RESERVE * self.time_limit, _MOST_RESERVE)
         closed = min(_CLOSED * left, self.left() - (1 - _READ) * self.time_limit)
         end = {name: time.time() + (closed if name == CLOSED else left) for name in names}
-        return {name: Task(view, name, self.primitives, self.seed, self.floor, end[name]) for name in names}
+        given = (self.primitives, self.seed, self.floor)
+        return {name: Task(view, name, *given, end[name], operon=self.operon) for name in names}
 
     def each(self, look: Callable[[View], None], views: Sequence[View], enough: Callable[[], bool]) -> None:
         """Look at one view after the other, until that is enough or time is up."""

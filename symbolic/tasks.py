@@ -70,6 +70,7 @@ class Task:
     floor : error relative to y that something else has reached.
     deadline : in seconds since the epoch (`time.time`), as it must hold on any machine.
     done : the stages that are known already; work goes on after them.
+    operon : whether Operon is asked for curves of one coordinate too.
     """
 
     view: View
@@ -79,6 +80,7 @@ class Task:
     floor: float = math.inf
     deadline: float = math.inf
     done: tuple[Part, ...] = ()
+    operon: bool = False
 
     @property
     def key(self) -> str:
@@ -114,7 +116,7 @@ def stages(task: Task, expired: Callable[[], bool]) -> Iterator[Part]:
     """
     if task.name == CLOSED:
         known = [part.candidates for part in task.done]
-        found = task.view.closed_forms(task.primitives, task.floor, expired, known)
+        found = task.view.closed_forms(task.primitives, task.floor, expired, known, task.operon)
         for forms in _in_time(found, task):
             yield Part(tuple(forms or ()), complete=forms is not None and not expired())
         return

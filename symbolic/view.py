@@ -31,6 +31,7 @@ from .separable.blocks import Solve, block_forms
 from .shapes import Sample
 from .simplify import signed
 from .univariate.candidates import univariate_candidates
+from .univariate.operon import operon_candidates
 
 __all__ = ["View"]
 
@@ -102,6 +103,7 @@ class View:
         floor: float,
         expired: Callable[[], bool],
         done: Sequence[Sequence[Candidate]] = (),
+        operon: bool = False,
     ) -> Iterator[list[Candidate]]:
         """Stage by stage, each with its shortest description first: ratios of polynomials, then what is more work.
 
@@ -109,10 +111,11 @@ class View:
         ----------
         floor : error relative to the spread of y that nothing improves on.
         done : the stages that are known; those after them are given.
+        operon : whether Operon is asked for curves of one coordinate too.
         """
         found = {candidate.structure for stage in done for candidate in stage}
         functions = allowed_functions(primitives)
-        for forms in islice(self._stages(primitives, floor, expired), len(done), None):
+        for forms in islice(self._stages(primitives, floor, expired, operon), len(done), None):
             stage = []
             for form in forms:
                 known = all(part.func.__name__ in functions for part in form.atoms(sympy.Function))
@@ -122,7 +125,9 @@ class View:
                     stage.append(candidate)
             yield sorted(stage, key=lambda candidate: candidate.length)
 
-    def _stages(self, primitives: Sequence[str], floor: float, expired: Callable[[], bool]) -> Iterator[Iterator[Expr]]:
+    def _stages(
+        self, primitives: Sequence[str], floor: float, expired: Callable[[], bool], operon: bool
+    ) -> Iterator[Iterator[Expr]]:
         """Each does no work before it is asked for its first form."""
         k = self.coordinates.k
         if self.sample is None:
@@ -143,6 +148,9 @@ class View:
         if k == 1:
             for z, expr in self._directions():
                 yield self._curves(z, expr, target, weight, primitives, expired)
+            if operon:
+                z = self.inputs[0]
+                yield iter(operon_candidates(self.Z[:, 0], target, z, sample_weight=weight, primitives=primitives))
         if 2 <= k <= _MANY:
             yield additive_forms(*sums)
         if k == 2:
