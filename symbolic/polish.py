@@ -21,6 +21,7 @@ from .deadline import within
 from .dropping import drop_constants
 from .formula import Formula
 from .parameters import parametrize, reduce_parameters
+from .phases import nearest_quarter
 from .printing import count_nodes
 from .simplify import rational_form, simplify_formula
 from .snapping import fitted, formula_length, snap
@@ -101,31 +102,9 @@ def _forms(formula: Formula, end: float) -> Iterator[Expr]:
     """Other ways to write the same curve, no more than twice as long."""
     size = count_nodes(formula.expr)
     seen = {formula.expr}
-    for rule in (rational_form, sympy.expand, _nearest_quarter):
+    for rule in (rational_form, sympy.expand, nearest_quarter):
         left = end - time.monotonic()
         form = within(min(left, 1.0), lambda e, rule=rule: canonical(rule(e)), formula.expr)
         if form is not None and form not in seen and count_nodes(form) <= 2 * size + 4:
             seen.add(form)
             yield form
-
-
-def _nearest_quarter(expr: Expr) -> Expr:
-    """Sines and cosines with their phase within pi/4 of 0, where it may turn out to be 0.
-
-    Examples
-    --------
-    >>> x = sympy.Symbol("x", real=True)
-    >>> _nearest_quarter(sympy.sin(x + 1.5))
-    cos(x - 0.0707963267948966)
-    """
-    expr = expr.func(*map(_nearest_quarter, expr.args)) if expr.args else expr
-    if not isinstance(expr, (sympy.sin, sympy.cos)):
-        return expr
-    phase, rest = expr.args[0].as_coeff_Add()
-    if not isinstance(phase, sympy.Float):
-        return expr
-    turns = round(float(phase) / (np.pi / 2))
-    angle = rest + sympy.Float(float(phase) - turns * np.pi / 2)
-    kind = (turns + isinstance(expr, sympy.cos)) % 4
-    turned: Expr = sympy.cos(angle) if kind % 2 else sympy.sin(angle)
-    return -turned if kind >= 2 else turned

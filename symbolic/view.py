@@ -20,6 +20,7 @@ from .constants import refit
 from .description import description_length, structure_cost
 from .joint import Candidate, joint_candidates
 from .library import allowed_functions
+from .phases import without_phases
 from .problem import sample_of
 from .rational.candidates import rational_candidates
 from .reduction.coordinates import Coordinates
@@ -215,6 +216,10 @@ class View:
 
     def candidate(self, form: Expr) -> Candidate | None:
         """F as a candidate for y in the columns, its constants refitted; None where that fails."""
+        found = [self._refitted(each) for each in dict.fromkeys((form, without_phases(form)))]
+        return min((each for each in found if each is not None), key=lambda each: each.length, default=None)
+
+    def _refitted(self, form: Expr) -> Candidate | None:
         try:
             expr = canonical(signed(self.coordinates.in_columns(form, self.inputs), self.columns, self.X))
             structure, values = parametrize(expr, self.columns)

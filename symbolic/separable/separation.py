@@ -26,7 +26,8 @@ EXACT_RANK = 1e-6
 """Relative error at which a rank is right."""
 
 _SIZES = ((18, 18), (44, 12), (12, 44))  # basis functions of u and of v
-_SWEEPS, _STARTS = 40, 2
+_SWEEPS, _STARTS = 40, 3
+_MEET = 0.01  # relative difference of errors that are one
 _COARSE = 11  # basis functions a side of the fit that starts the alternation
 
 
@@ -148,9 +149,11 @@ def _alternate(
             last = error
             if slow:
                 break
+        # Rows that do not fill the plane (trajectories) leave many minima; starts that meet have found the best.
+        met = best is not None and abs(last - best[0]) < _MEET * best[0]
         if best is None or last < best[0]:
             best = (last, A, B, constant)
-        if last < EXACT_RANK or rank == 1:
+        if last < EXACT_RANK or met:
             break
     return best
 

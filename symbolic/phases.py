@@ -1,0 +1,51 @@
+"""Phases of sines and cosines: sin(x + 1.571) is cos(x), and a constant shorter."""
+
+from __future__ import annotations
+
+import math
+
+import sympy
+from sympy import Expr
+
+__all__ = ["nearest_quarter", "without_phases"]
+
+_SMALL = 0.05  # of a turn's radians: what noise may leave of a phase that is none
+
+
+def nearest_quarter(expr: Expr) -> Expr:
+    """Sines and cosines with their phase within pi/4 of 0, where it may turn out to be 0.
+
+    Examples
+    --------
+    >>> x = sympy.Symbol("x", real=True)
+    >>> nearest_quarter(sympy.sin(x + 1.5))
+    cos(x - 0.0707963267948966)
+    """
+    return _turned(expr, 0.0)
+
+
+def without_phases(expr: Expr) -> Expr:
+    """The same with phases left out that are nearly multiples of a quarter turn.
+
+    Examples
+    --------
+    >>> x = sympy.Symbol("x", real=True)
+    >>> without_phases(sympy.sin(x + 1.56) + sympy.sin(x + 1.3))
+    cos(x) + cos(x - 0.270796326794897)
+    """
+    return _turned(expr, _SMALL)
+
+
+def _turned(expr: Expr, small: float) -> Expr:
+    expr = expr.func(*[_turned(part, small) for part in expr.args]) if expr.args else expr
+    if not isinstance(expr, (sympy.sin, sympy.cos)):
+        return expr
+    phase, rest = expr.args[0].as_coeff_Add()
+    if not isinstance(phase, sympy.Float):
+        return expr
+    turns = round(float(phase) / (math.pi / 2))
+    angle = float(phase) - turns * math.pi / 2
+    argument = rest if abs(angle) < small else rest + sympy.Float(angle)
+    kind = (turns + isinstance(expr, sympy.cos)) % 4
+    turned: Expr = sympy.cos(argument) if kind % 2 else sympy.sin(argument)
+    return -turned if kind >= 2 else turned
