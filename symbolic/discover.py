@@ -117,8 +117,8 @@ def discover(
         Whether to name constants of nature among the constants of the law in the notes: all that are known, or some,
         such as ``["G", "c"]``. Without ``units`` the columns must be in SI units.
     operon : bool
-        Whether Operon (needs pyoperon: ``pip install 'kanlib[operon]'``) is asked too where the law comes down to a
-        curve of one coordinate and no form of kanlib's own settles it; about two seconds more.
+        Whether Operon (needs pyoperon: ``pip install 'kanlib[operon]'``) is asked last where the law comes down to a
+        curve of one coordinate; about two seconds for each such coordinate.
 
     Returns
     -------

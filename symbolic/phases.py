@@ -9,7 +9,7 @@ from sympy import Expr
 
 __all__ = ["nearest_quarter", "without_phases"]
 
-_SMALL = 0.05  # of a turn's radians: what noise may leave of a phase that is none
+_SMALL = 0.05  # radians: what noise may leave of a phase that is none
 
 
 def nearest_quarter(expr: Expr) -> Expr:
@@ -21,7 +21,7 @@ def nearest_quarter(expr: Expr) -> Expr:
     >>> nearest_quarter(sympy.sin(x + 1.5))
     cos(x - 0.0707963267948966)
     """
-    return _turned(expr, 0.0)
+    return _turned(expr, math.inf, 0.0)
 
 
 def without_phases(expr: Expr) -> Expr:
@@ -31,13 +31,14 @@ def without_phases(expr: Expr) -> Expr:
     --------
     >>> x = sympy.Symbol("x", real=True)
     >>> without_phases(sympy.sin(x + 1.56) + sympy.sin(x + 1.3))
-    cos(x) + cos(x - 0.270796326794897)
+    sin(x + 1.3) + cos(x)
     """
-    return _turned(expr, _SMALL)
+    return _turned(expr, _SMALL, _SMALL)
 
 
-def _turned(expr: Expr, small: float) -> Expr:
-    expr = expr.func(*[_turned(part, small) for part in expr.args]) if expr.args else expr
+def _turned(expr: Expr, near: float, small: float) -> Expr:
+    """Phases that are ``near`` a multiple of a quarter turn become what is left, or nothing where that is ``small``."""
+    expr = expr.func(*[_turned(part, near, small) for part in expr.args]) if expr.args else expr
     if not isinstance(expr, (sympy.sin, sympy.cos)):
         return expr
     phase, rest = expr.args[0].as_coeff_Add()
@@ -45,6 +46,8 @@ def _turned(expr: Expr, small: float) -> Expr:
         return expr
     turns = round(float(phase) / (math.pi / 2))
     angle = float(phase) - turns * math.pi / 2
+    if abs(angle) >= near:
+        return expr
     argument = rest if abs(angle) < small else rest + sympy.Float(angle)
     kind = (turns + isinstance(expr, sympy.cos)) % 4
     turned: Expr = sympy.cos(argument) if kind % 2 else sympy.sin(argument)

@@ -117,7 +117,8 @@ class Runner:
                 if future.done():
                     return future.result()  # it ended just now, or the error is the task's own
                 self.tick()
-                if self.left() + _GRACE <= 0 or (self.expired() and not future.running()):
+                late = self.expired() or task.expired()
+                if self.left() + _GRACE <= 0 or (late and not future.running()):
                     future.cancel()
                     self.notes.append(f"time was up before a worker was done with {task.key}")
                     return ()

@@ -133,11 +133,12 @@ class Search:
                     f"{target} = {given}, the form that was given, was refused: {first.judgement.reasons[-1]}"
                 )
             views = [] if self.judging.accepted() else views
-            self.runner.start([task for view in views for task in self.tasks(view).values()])
+            tasks = [task for view in views for task in self.tasks(view).values()]
+            self.runner.start(sorted(tasks, key=lambda task: task.name != CLOSED))
             # Closed forms in all coordinates come before networks in any: they take less time and are shorter.
-            self.each(self.read, views, lambda: self.judging.settled(_FITTED))
-            if not self.judging.exact():
-                self.each(self.grow, views, self.judging.accepted)
+            self.each(self.read, "closed forms", views, lambda: self.judging.settled(_FITTED))
+            if not self.judging.brief():
+                self.each(self.grow, "networks", views, self.judging.accepted)
         finally:
             self.runner.close()
             self.notes += self.runner.notes
@@ -198,11 +199,11 @@ class Search:
         given = (self.primitives, self.seed, self.floor)
         return {name: Task(view, name, *given, end[name], operon=self.operon) for name in names}
 
-    def each(self, look: Callable[[View], None], views: Sequence[View], enough: Callable[[], bool]) -> None:
+    def each(self, look: Callable[[View], None], what: str, views: Sequence[View], enough: Callable[[], bool]) -> None:
         """Look at one view after the other, until that is enough or time is up."""
         for view in views:
             if self.expired():
-                self.notes.append(f"time was up before {self.problem.target_name} = {view.name} was looked at")
+                self.notes.append(f"time was up before {what} of {self.problem.target_name} = {view.name} were tried")
                 return
             look(view)
             if enough():
@@ -220,7 +221,7 @@ class Search:
             self.finishing.some(list(part.candidates), view.name)
             if self.judging.settled(0):
                 return
-        if not whole or task.expired() or self.expired():
+        if not whole or self.expired():
             target = self.problem.target_name
             self.notes.append(f"time was up before all closed forms of {target} = {view.name} were tried")
 

@@ -28,7 +28,7 @@ from .reduction.reducing import reduce_coordinates
 from .rows import spread_rows
 from .separable.additive import additive_forms
 from .separable.bivariate import bivariate_forms
-from .separable.blocks import Solve, block_forms
+from .separable.blocks import EXACT, NEAR, Solve, block_forms
 from .shapes import Sample
 from .simplify import signed
 from .univariate.candidates import univariate_candidates
@@ -41,7 +41,6 @@ Array = NDArray[np.float64]
 _EACH = 3  # closed forms of a block
 _FEW_CONSTANTS = 3
 _BLOCK_VIEWS = 2  # coordinates of a block that are read, beside its inputs
-_NEAR, _EXACT = 1.35, 1e-7  # times the floor of a block, and relative error: as good as anything
 _MOVED = 12  # candidates of a network that are refitted in the columns
 _MANY = 6
 _MOST_CONSTANTS = 14  # with more it is a fit like any other, not a law
@@ -119,6 +118,8 @@ class View:
         for forms in islice(self._stages(primitives, floor, expired, operon), len(done), None):
             stage = []
             for form in forms:
+                if stage and expired():
+                    break
                 known = all(part.func.__name__ in functions for part in form.atoms(sympy.Function))
                 candidate = self.candidate(form) if known else None
                 if candidate is not None and candidate.structure not in found:
@@ -142,7 +143,8 @@ class View:
             return
         weight = self._weight
         target = self.y / self.factor
-        sums = (self.Z, target, weight, self.inputs, primitives, floor / self.sample.units, expired)
+        relative = floor / self.sample.units
+        sums = (self.Z, target, weight, self.inputs, primitives, relative, expired)
         if k > _MANY:
             yield additive_forms(*sums)  # so many coordinates are a sum, or nothing that can be read
         yield self._ratios(expired)
@@ -150,14 +152,13 @@ class View:
             for z, expr in self._directions():
                 yield self._curves(z, expr, target, weight, primitives, expired)
             if operon:
-                z = self.inputs[0]
-                yield iter(operon_candidates(self.Z[:, 0], target, z, sample_weight=weight, primitives=primitives))
+                yield self._operon(target, weight, primitives, expired)
         if 2 <= k <= _MANY:
             yield additive_forms(*sums)
         if k == 2:
             yield bivariate_forms(*sums)
         if 3 <= k <= _MANY:
-            yield block_forms(self.Z, target, weight, self.inputs, _solver(primitives, expired), sums[5], expired)
+            yield block_forms(self.Z, target, weight, self.inputs, _solver(primitives, expired), relative, expired)
 
     @property
     def _weight(self) -> Array:
@@ -184,6 +185,14 @@ class View:
         symbol = Dummy("z", real=True)
         fits = univariate_candidates(z, target, symbol, sample_weight=weight, primitives=primitives, expired=expired)
         yield from (fit.expr.xreplace({symbol: expr}) for fit in fits)
+
+    def _operon(
+        self, target: Array, weight: Array, primitives: Sequence[str], expired: Callable[[], bool]
+    ) -> Iterator[Expr]:
+        """Operon's forms of the one coordinate."""
+        if not expired():
+            z = self.inputs[0]
+            yield from operon_candidates(self.Z[:, 0], target, z, sample_weight=weight, primitives=primitives)
 
     def _directions(self) -> Iterator[tuple[Array, Expr]]:
         """The coordinate, and its inverse where it has one: a/b is as good a coordinate as b/a."""
@@ -245,7 +254,8 @@ def _solver(primitives: Sequence[str], expired: Callable[[], bool]) -> Solve:
         root = np.sqrt(weight / weight.mean())
         steps = reduce_coordinates(Z, target, symbols, expired, root)
         ways = [step.coordinates for step in steps[1:][-_BLOCK_VIEWS:][::-1]]
-        enough = _NEAR * max(floor, _EXACT) * float(np.std(target * root))
+        spread = math.sqrt(float(np.average((target - np.average(target, weights=weight)) ** 2, weights=weight)))
+        enough = NEAR * max(floor, EXACT) * spread
 
         def brief(found: list[Candidate]) -> bool:
             """Whether nothing shorter is to be expected."""
@@ -255,8 +265,10 @@ def _solver(primitives: Sequence[str], expired: Callable[[], bool]) -> Solve:
         for coordinates in [*ways, steps[0].coordinates]:
             view = View.of(coordinates, tuple(symbols), Z, target, None, root)
             for stage in () if view is None or expired() else view.closed_forms(primitives, floor, expired):
-                found = sorted([*found, *stage], key=lambda candidate: candidate.length)
-                if brief(found):
+                known = {candidate.structure for candidate in found}  # by another view
+                new = [candidate for candidate in stage if candidate.structure not in known]
+                found = sorted([*found, *new], key=lambda candidate: candidate.length)
+                if brief(found) or expired():
                     break
             if brief(found):
                 break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from itertools import islice
 
@@ -13,7 +14,8 @@ from sympy import Expr
 from kanlib.symbolic.compose import canonical, parametrize
 from kanlib.symbolic.constants import refit
 from kanlib.symbolic.separable.bivariate import bivariate_forms
-from kanlib.symbolic.separable.separation import basis, sheared
+from kanlib.symbolic.separable.links import LINKS as ALL_LINKS
+from kanlib.symbolic.separable.separation import basis, plain, separated, sheared
 from kanlib.symbolic.tape import evaluate
 
 Array = np.ndarray
@@ -154,3 +156,26 @@ def test_sheared_pairs_say_what_they_hold() -> None:
         for pair in pairs:
             for expr, values in pair:
                 np.testing.assert_allclose(evaluate(expr, SYMBOLS, table), values, rtol=1e-12)
+
+
+def test_a_law_over_170_decades_is_no_crash() -> None:
+    rng = np.random.default_rng(0)
+    Z = rng.uniform(0, 20, (200, 2))
+    y = np.exp(-Z[:, 0] * Z[:, 1] - np.sqrt(Z[:, 0])) * (1 + 0.05 * rng.normal(size=200))
+    a, b = sympy.symbols("a b", real=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        forms = list(bivariate_forms(Z, y, np.ones(200), (a, b), ["identity", "exp", "sqrt"]))
+    assert all(form.free_symbols <= {a, b} for form in forms)
+
+
+def test_trajectories_do_not_hide_a_product_in_one_of_many_minima() -> None:
+    """Rows on a few curves of the plane leave the alternation minima that are none of the law."""
+    t = np.linspace(0, 12, 160)
+    starts = np.random.default_rng(2).uniform(-1.5, 1.5, (2, 2))
+    Z = np.concatenate([np.column_stack([1.5 * np.sin(t + p), 1.5 * np.sin(1.3 * t + q) + 1.6]) for p, q in starts])
+    y = np.sin(Z[:, 0]) * (0.45 * np.cos(2 * Z[:, 1]) + 0.55)
+    y = y + 0.01 * y.std() * np.random.default_rng(3).normal(size=len(y))
+    a, b = sympy.symbols("a b", real=True)
+    fits = separated(plain(Z, (a, b)), y, np.ones(len(y)), ALL_LINKS[:1], 1, lambda: False)
+    assert min(fit.error for fit in fits) < 0.02

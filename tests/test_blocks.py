@@ -74,9 +74,9 @@ def test_blocks_and_their_link_are_found(law: Expr, blocks: Sequence[Sequence[in
     y = evaluate(law, SYMBOLS[:4], Z)
     found = splits(Z, _noisy(y, noise), np.ones(len(Z)), max(noise, 1e-3))
     assert found and sorted(found[0].blocks) == sorted(map(tuple, blocks))
-    assert found[0].link.name == link
+    assert found[0].on.link.name == link
     forward = found[0].values.sum(axis=1) + found[0].constant
-    assert np.std(forward - found[0].link.forward(np.abs(y))) < (0.02 + noise) * np.std(forward)
+    assert np.std(forward - found[0].on.link.forward(np.abs(y))) < (0.02 + noise) * np.std(forward)
 
 
 @pytest.mark.parametrize("law", [sympy.sin(a * b + b * c + a * c), sympy.exp(sympy.sin(a * b * c)) + a * b * c])
@@ -154,3 +154,29 @@ def test_discover_finds_laws_of_blocks(law: Callable[..., Array], noise: float) 
     assert found.formula is not None
     np.testing.assert_allclose(found.formula.predict(fresh), law(*fresh.T), rtol=1e-6 if noise == 0 else 0.01)
     assert len(found.formula.fitted) == 0
+
+
+def test_rows_beyond_those_the_blocks_were_fitted_to_do_not_make_them_wild() -> None:
+    """Of many rows some 1,500 are fitted; the tails of the others lie outside, where polynomials explode."""
+    Z = np.random.default_rng(0).normal(size=(8000, 3))
+    y = np.sin(Z[:, 0] * Z[:, 1]) + np.exp(Z[:, 2] / 2) + 0.05 * np.random.default_rng(1).normal(size=8000)
+    largest: dict[Symbol, float] = {}
+
+    def solve(Z: Array, target: Array, weight: Array, symbols: Sequence[Symbol], floor: float) -> list[Expr]:
+        largest[symbols[0]] = float(np.abs(target).max())
+        return [symbols[0]]
+
+    assert list(block_forms(Z, y, np.ones(8000), SYMBOLS[:3], solve, 0.06))
+    assert largest[a] < 2 and largest[c] < 8
+
+
+def test_one_value_that_has_no_logarithm_is_no_trouble() -> None:
+    Z = np.random.default_rng(0).uniform(0.1, 2, (2000, 3))
+    Z[1, 0] = 0.0
+    (found,) = splits(Z, Z[:, 0] * Z[:, 1] + Z[:, 2] ** 2, np.ones(2000), 0.01)[:1]
+    assert found.blocks == ((0, 1), (2,)) and np.all(np.isfinite(found.values))
+
+
+def test_rows_too_few_for_interactions_leave_all_inputs_together() -> None:
+    Z = _table(4, 40)
+    assert splits(Z, Z[:, 0] * Z[:, 3] + Z[:, 1] ** 2 + np.exp(Z[:, 2]), np.ones(40), 1.0) == []

@@ -141,3 +141,14 @@ def test_too_few_rows_and_no_time() -> None:
     assert np.isnan(only.error) and only.surrogate is None and only.coordinates.plain
     X = np.random.default_rng(0).uniform(1, 3, (200, 2))
     assert len(reduce_coordinates(X, X[:, 0] * X[:, 1], NAMES[:2], lambda: True)) == 1
+
+
+def test_errors_proportional_to_y_do_not_hide_a_symmetry() -> None:
+    """With weights 1/y^2 all weighted values of y are alike; errors are relative to its weighted spread."""
+    rng = np.random.default_rng(0)
+    X = rng.uniform(1, 3, (600, 3))
+    y = X[:, 0] * np.sin(X[:, 1] - X[:, 2]) + 4
+    root = 1 / np.abs(y) / np.sqrt(np.mean(1 / y**2))
+    steps = reduce_coordinates(X, y * (1 + 0.02 * rng.normal(size=600)), NAMES[:3], root=root)
+    assert "b - c" in steps[-1].coordinates.text() and steps[-1].coordinates.k == 2
+    assert 0.01 < steps[0].error < 0.2

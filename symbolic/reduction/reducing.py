@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,10 +124,17 @@ class _Target:
     y: Array
     root: Array
 
+    @cached_property
+    def spread(self) -> float:
+        """Weighted standard deviation of y, times the root of the mean weight: what weighted errors are relative to."""
+        mean = float(np.average(self.y, weights=self.root**2))
+        return float(np.sqrt(np.mean(((self.y - mean) * self.root) ** 2))) or 1.0
+
     def stand_in(
         self, here: Coordinates, styles: Sequence[Style] = STYLES, degrees: Sequence[int] | None = None
     ) -> Surrogate | None:
-        return fit_surrogate(here.values, self.y * self.root, here.factor_values * self.root, styles, degrees)
+        y, factor = self.y * self.root, here.factor_values * self.root
+        return fit_surrogate(here.values, y, factor, styles, degrees, self.spread)
 
     def rows(self, here: Coordinates) -> tuple[Array, Array, Array]:
         """Coordinates, weighted factor and weighted y on the rows that a stand-in is fitted to."""
@@ -140,12 +148,11 @@ def _without_irrelevant(here: Coordinates, target: _Target, current: Surrogate) 
 
     The weakest are those that add least to a sum of curves of single coordinates and to a polynomial of all of them.
     """
-    spread = float(target.y.std()) or 1.0
     additive, parts = _additive(here, target)
     size = here.k // 2
     while size and here.k > 1:
         slopes = current.gradient(target.rows(here)[0])
-        effects = np.sqrt(np.nanmean(slopes**2, axis=0)) * here.values.std(axis=0) / spread
+        effects = np.sqrt(np.nanmean(slopes**2, axis=0)) * here.values.std(axis=0) / target.spread
         weakest = np.argsort(np.maximum(effects, parts))[: min(size, here.k - 1)]
         kept = [i for i in range(here.k) if i not in weakest]
         fewer = Coordinates(
@@ -170,7 +177,7 @@ def _additive(here: Coordinates, target: _Target) -> tuple[float, Array]:
     fit = least_squares(np.column_stack([np.ones(len(y)), curves.reshape(len(y), -1)]) * factor[:, None], y)
     if fit is None:
         return math.inf, np.zeros(here.k)
-    spread = float(y.std()) or 1.0
+    spread = target.spread
     parts = np.einsum("rkd,kd->rk", curves, fit[0][1:].reshape(here.k, degree)) * factor[:, None]
     return trimmed_error((fit[1] / spread) ** 2), parts.std(axis=0) / spread
 
@@ -237,7 +244,7 @@ def _test(coordinates: Coordinates, target: _Target, current: Surrogate, dropped
     if not coordinates.k:
         _, factor, y = target.rows(coordinates)
         scale = float(factor @ y) / float(factor @ factor)
-        errors = ((y - scale * factor) / (float(y.std()) or 1.0)) ** 2
+        errors = ((y - scale * factor) / target.spread) ** 2
         return trimmed_error(errors), errors
     log_y, log_z = current.style
     styles = _PLAIN if current.error > _ROUGH else ((log_y, log_z), (log_y, not log_z))

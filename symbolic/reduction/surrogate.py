@@ -86,6 +86,7 @@ def fit_surrogate(
     factor: Array,
     styles: Sequence[Style] = STYLES,
     degrees: Sequence[int] | None = None,
+    spread: float | None = None,
 ) -> Surrogate | None:
     """The best of the styles and degrees by the errors of left-out rows; None where the rows cannot bear a parabola.
 
@@ -94,6 +95,7 @@ def fit_surrogate(
     Z : (n, k) inputs. y, factor : (n,).
     styles : pairs (logarithm of y, logarithms of the inputs) to try; all by default.
     degrees : to try, where the rows can bear them; a few from high to low by default.
+    spread : of y, which errors are relative to; its standard deviation by default.
 
     Examples
     --------
@@ -116,14 +118,20 @@ def fit_surrogate(
         if (log_y and not one_sign) or (log_y, log_z) in tried:
             continue
         tried.add((log_y, log_z))
-        for found in _fits(Z, y, factor, rows, (log_y, log_z), degrees):
+        for found in _fits(Z, y, factor, rows, (log_y, log_z), degrees, spread or float(y.std()) or 1.0):
             if best is None or found.error < best.error:
                 best = found
     return best
 
 
 def _fits(
-    Z: Array, y: Array, factor: Array, rows: NDArray[np.int64], style: Style, degrees: Sequence[int] | None
+    Z: Array,
+    y: Array,
+    factor: Array,
+    rows: NDArray[np.int64],
+    style: Style,
+    degrees: Sequence[int] | None,
+    spread: float,
 ) -> Iterator[Surrogate]:
     log_y, log_z = style
     k = Z.shape[1]
@@ -132,7 +140,6 @@ def _fits(
         return
     box = Box.around(Z, log_z)
     unit = box.unit(Z)
-    spread = float(y.std()) or 1.0
     target = y / factor
     sign = float(np.sign(target[0])) if log_y else 1.0
     right = np.log(np.abs(target)) if log_y else target

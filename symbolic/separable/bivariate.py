@@ -80,15 +80,17 @@ def bivariate_forms(
     for fit in good[:3]:
         if expired():
             return
-        yield from _forms(fit, *few, primitives)
+        yield from _forms(fit, *few, primitives, expired)
 
 
-def _forms(fit: Separated, y: Array, weight: Array, primitives: Sequence[str]) -> Iterator[Expr]:
+def _forms(
+    fit: Separated, y: Array, weight: Array, primitives: Sequence[str], expired: Callable[[], bool]
+) -> Iterator[Expr]:
     """Products of functions of the two sides, the cheapest choices first."""
     choices = [_choices(x, factors, fit, primitives) for (_, x), factors in ((fit.u, fit.left), (fit.v, fit.right))]
     unlike = any(not options or options[0].left_out > 3 * fit.error + 1e-8 for options in choices)
     if fit.rank == 1 and (unlike or (fit.offset is not None and fit.error > _NOISY)):
-        yield from _compositions(fit, y, weight, primitives)
+        yield from _compositions(fit, y, weight, primitives, expired)
     pairs = sorted(itertools.product(*choices), key=lambda pair: pair[0].cost + pair[1].cost)
     for left, right in pairs[:_FORMS]:
         expr = _linear(fit, left.members, right.members, y, weight)
@@ -122,7 +124,7 @@ def _choices(x: Array, factors: Array, fit: Separated, primitives: Sequence[str]
             q, _ = np.linalg.qr(span / np.linalg.norm(span, axis=0))
             left_out = float(np.linalg.norm(curves - q @ (q.T @ curves)))
             if math.isfinite(left_out):
-                price = 0.35 * sum(LIBRARY[member.name].complexity for member in chosen)
+                price = sum(member.price for member in chosen)
                 options.append(_Choice(chosen, left_out, math.log(left_out + tolerance) + price))
     return sorted(options, key=lambda option: option.cost)[:_FORMS]
 
@@ -134,7 +136,9 @@ def _plain_powers(chosen: tuple[Member, ...]) -> tuple[Member, ...]:
     return tuple(replace(m, a=1.0, b=0.0) if m.name in ("identity", "square", "cube") else m for m in chosen)
 
 
-def _compositions(fit: Separated, y: Array, weight: Array, primitives: Sequence[str]) -> Iterator[Expr]:
+def _compositions(
+    fit: Separated, y: Array, weight: Array, primitives: Sequence[str], expired: Callable[[], bool]
+) -> Iterator[Expr]:
     """T(y) = a(u) b(v), or with a constant beside, with either factor a closed form of its own.
 
     What is left when the other factor is taken away is a curve of one coordinate, noise and all.
@@ -148,7 +152,9 @@ def _compositions(fit: Separated, y: Array, weight: Array, primitives: Sequence[
         symbol, other = Dummy("u", real=True), factors[:, 0]
         says = np.abs(other) > _SMALL * float(np.abs(other).max())
         own, counts = (target.t[says] - constant) / other[says], (target.root[says] * other[says]) ** 2
-        found = univariate_candidates(x[says], own, symbol, sample_weight=counts, primitives=primitives, most=3)
+        found = univariate_candidates(
+            x[says], own, symbol, sample_weight=counts, primitives=primitives, most=3, expired=expired
+        )
         sides.append([each.expr.xreplace({symbol: expr}) for each in found])
     for one, another in itertools.product(*sides):
         yield fit.link.inverse(one * another + Float(constant))

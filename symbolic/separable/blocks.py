@@ -20,17 +20,18 @@ from sympy import Expr, Float, Symbol
 
 from ..reduction.polynomials import highest_degree, stand_in_rows
 from .blocked import Blocks, fit_blocks
-from .links import LINKS, Link, linked
+from .links import LINKS, Linked, linked
 
-__all__ = ["Solve", "Split", "block_forms", "splits"]
+__all__ = ["EXACT", "NEAR", "Solve", "Split", "block_forms", "splits"]
 
 Array = NDArray[np.float64]
 Solve = Callable[[Array, Array, Array, Sequence[Symbol], float], list[Expr]]
 """(Z, target, weight, symbols, floor) -> closed forms of a block, the likeliest first."""
 
 _DEGREES = (1.0, 0.6, 0.35)  # of the highest that the rows can bear
-_NEAR = 1.35  # times the floor: as good as anything
-_EXACT = 1e-7
+NEAR, EXACT = 1.35, 1e-7
+"""Times the floor, and relative error: as good as anything."""
+
 _NATS = 5.0  # by which blocks that are finer may be behind
 _SPLITS = 2  # that are read
 _FORMS = 6  # of all blocks together, of one split
@@ -43,14 +44,14 @@ class Split:
     Attributes
     ----------
     blocks : indices of the inputs of each, which are all inputs once.
-    link : T and its inverse.
+    on : T(y) on the rows, what its errors count, and the inverse of T.
     error : on left-out rows, relative to the spread of the target, in its units.
     values : (n, blocks) what each block contributes to T(y).
     constant : the rest of it.
     """
 
     blocks: Blocks
-    link: Link
+    on: Linked
     error: float
     values: Array
     constant: float
@@ -58,7 +59,7 @@ class Split:
     @property
     def product(self) -> bool:
         """Whether y is a product of functions of the blocks."""
-        return self.link.name == "log y"
+        return self.on.link.name == "log y"
 
 
 def block_forms(
@@ -75,7 +76,7 @@ def block_forms(
     Parameters
     ----------
     Z : (n, k). target, weight : (n,) the law to describe and what its squared errors count.
-    solve : finds closed forms of one block, up to an additive constant.
+    solve : finds closed forms of one block, with their additive constant; in a product up to a factor.
     floor : error relative to the spread that cannot be improved on.
 
     Examples
@@ -88,9 +89,11 @@ def block_forms(
     >>> form.as_coeff_Add()[1]
     x*y + exp(z)
     """
+    rows = stand_in_rows(len(Z))  # beyond the box of the rows they were fitted to, polynomials are wild
+    Z, target, weight = Z[rows], target[rows], weight[rows]
     for split in splits(Z, target, weight, floor, expired)[:_SPLITS]:
         options: list[list[Expr]] = []
-        for block, (own, importance, error) in zip(split.blocks, _targets(split, target, weight), strict=True):
+        for block, (own, importance, error) in zip(split.blocks, _targets(split), strict=True):
             if expired():
                 return
             options.append(solve(Z[:, block], own, importance, [symbols[i] for i in block], error))
@@ -102,21 +105,19 @@ def block_forms(
         for index in ranked[:_FORMS]:
             chosen = [forms[i] for forms, i in zip(options, index, strict=True)]
             if split.product:
-                yield split.link.inverse(Float(split.constant)) * sympy.Mul(*chosen)
+                yield split.on.link.inverse(Float(split.constant)) * sympy.Mul(*chosen)
             else:
-                yield split.link.inverse(sympy.Add(Float(split.constant), *chosen))
+                yield split.on.link.inverse(sympy.Add(Float(split.constant), *chosen))
 
 
-def _targets(split: Split, target: Array, weight: Array) -> Iterator[tuple[Array, Array, float]]:
+def _targets(split: Split) -> Iterator[tuple[Array, Array, float]]:
     """What the other blocks leave to each one, what its squared errors count, and its own error, relative.
 
     The factors of a product are read as they are, not by their logarithms.
     """
-    on = linked(target, weight, split.link)
-    assert on is not None, "the split was made under this link"
-    left = on.t - split.constant - split.values.sum(axis=1)
+    left = split.on.t - split.constant - split.values.sum(axis=1)
     for values in split.values.T:
-        own, root = values + left, on.root
+        own, root = values + left, split.on.root
         if split.product:
             own = np.exp(own)
             root = root / own
@@ -131,41 +132,38 @@ def splits(
 
     Parameters
     ----------
-    Z : (n, k), k of 3 or more. target, weight : (n,).
+    Z : (n, k), k of 3 or more. target, weight : (n,). Some 1,500 rows are enough, and more cost time.
     floor : error relative to the spread of the target that cannot be improved on.
 
     Examples
     --------
     >>> Z = np.random.default_rng(0).uniform(1, 2, (400, 4))
-    >>> [(split.blocks, split.link.name) for split in splits(Z, Z[:, 0] / (Z[:, 2] + Z[:, 3]) + Z[:, 1], np.ones(400))]
+    >>> y = Z[:, 0] / (Z[:, 2] + Z[:, 3]) + Z[:, 1]
+    >>> [(split.blocks, split.on.link.name) for split in splits(Z, y, np.ones(400))]
     [(((0, 2, 3), (1,)), 'y')]
     """
     found: list[Split] = []
     for link in LINKS:
-        for blocks in [] if expired() else _partitions(Z, target, weight, link):
-            split = _split(Z, target, weight, link, blocks)
-            if split is not None and not expired():
+        on = linked(target, weight, link)
+        for blocks in [] if on is None or expired() else _partitions(Z, on):
+            split = None if on is None or expired() else _split(Z, on, blocks)
+            if split is not None:
                 found.append(split)
-    best = min((split.error for split in found), default=math.inf)
-    good = [split for split in found if split.error <= max(_NEAR * floor, _EXACT)]
-    if not good:
-        return []
-    clear = [s for s in good if len(stand_in_rows(len(Z))) * math.log(max(s.error, _EXACT) / max(best, _EXACT)) < _NATS]
+    good = [split for split in found if split.error <= max(NEAR * floor, EXACT)]
+    best = min((split.error for split in good), default=0.0)
+    clear = [split for split in good if len(Z) * math.log(max(split.error, EXACT) / max(best, EXACT)) < _NATS]
     # a sum of single inputs is not for here, and larger blocks say nothing that it does not
-    single = {split.link.name for split in clear if len(split.blocks) == Z.shape[1]}
-    kept = [split for split in clear or good if split.link.name not in single and len(split.blocks) < Z.shape[1]]
-    return sorted(kept, key=lambda split: (-len(split.blocks), split.link.name != "y", split.error))
+    single = {split.on.link.name for split in clear if len(split.blocks) == Z.shape[1]}
+    kept = [split for split in clear if split.on.link.name not in single]
+    return sorted(kept, key=lambda split: (-len(split.blocks), split.on.link.name != "y", split.error))
 
 
-def _partitions(Z: Array, target: Array, weight: Array, link: Link) -> list[Blocks]:
-    """Blocks of inputs that interact more with each other than with the rest, from two blocks to single inputs."""
-    on = linked(target, weight, link)
-    if on is None:
-        return []
+def _partitions(Z: Array, on: Linked) -> list[Blocks]:
+    """Blocks of inputs that interact more with each other than with the rest, from single inputs to two blocks."""
     k = Z.shape[1]
-    rows = stand_in_rows(len(Z))
     everything = (tuple(range(k)),)
-    fit = fit_blocks(Z[rows], on.t[rows], on.root[rows], everything, highest_degree(everything, len(rows)))
+    degree = highest_degree(everything, len(Z))
+    fit = fit_blocks(Z, on.t, on.root, everything, degree) if degree > 1 else None  # a plane has no interactions
     if fit is None:
         return []
     strength = np.zeros((k, k))
@@ -182,22 +180,16 @@ def _partitions(Z: Array, target: Array, weight: Array, link: Link) -> list[Bloc
     return found
 
 
-def _split(Z: Array, target: Array, weight: Array, link: Link, blocks: Blocks) -> Split | None:
+def _split(Z: Array, on: Linked, blocks: Blocks) -> Split | None:
     """The best sum of polynomials of these blocks by the errors of left-out rows."""
-    on = linked(target, weight, link)
-    if on is None:
-        return None
-    rows = stand_in_rows(len(Z))
-    highest = highest_degree(blocks, len(rows))
+    highest = highest_degree(blocks, len(Z))
     best = None
     for degree in sorted({max(2, round(share * highest)) for share in _DEGREES}, reverse=True):
-        fit = fit_blocks(Z[rows], on.t[rows], on.root[rows], blocks, degree)
+        fit = fit_blocks(Z, on.t, on.root, blocks, degree)
         if fit is not None and (best is None or fit.error < best.error):
             best = fit
     if best is None:
         return None
     values = best.parts(Z)
-    if not np.all(np.isfinite(values)):
-        return None
     means = values.mean(axis=0)
-    return Split(blocks, on.link, best.error, values - means, best.constant + float(means.sum()))
+    return Split(blocks, on, best.error, values - means, best.constant + float(means.sum()))

@@ -105,7 +105,11 @@ def _ranks(
                 continue
             P = basis(np.log(np.abs(u[1])) if logarithms and spans[0] else u[1], p)
             Q = basis(np.log(np.abs(v[1])) if logarithms and spans[1] else v[1], q)
-            fit = _alternate(P, Q, t, root, rank, offset)
+            try:
+                with np.errstate(over="ignore", invalid="ignore"):
+                    fit = _alternate(P, Q, t, root, rank, offset)
+            except np.linalg.LinAlgError:  # rows that differ by more decades than numbers have digits
+                continue
             if fit is not None and (best is None or fit[0] < best.error):
                 best = Separated(u, v, target.link, rank, *fit[:3], offset=fit[3] if offset else None)
         if best is not None:
@@ -161,6 +165,7 @@ def _alternate(
 def _tensor_start(P: Array, Q: Array, right: Array, root: Array, rank: int) -> Array:
     """The leading factors of the first input in a coarse fit by all products of both bases."""
     p, q = min(P.shape[1], _COARSE), min(Q.shape[1], _COARSE)
+    right, root = right / root.max(), root / root.max()  # the scale of the factors is free
     design = (P[:, :p, None] * Q[:, None, :q]).reshape(len(P), -1) * root[:, None]
     gram = design.T @ design
     gram[np.diag_indices_from(gram)] += 1e-9 * np.trace(gram) / len(gram)
@@ -172,6 +177,7 @@ def _tensor_start(P: Array, Q: Array, right: Array, root: Array, rank: int) -> A
 def _solve(P: Array, others: Array, right: Array, root: Array, offset: bool) -> tuple[Array, float]:
     """Least squares for the factors of one side, (n, rank), those of the other held, and for the constant if any."""
     rank = others.shape[1]
+    right, root = right / root.max(), root / root.max()
     terms = (others[:, :, None] * P[:, None, :]).reshape(len(P), -1)
     design = np.column_stack([terms, *([np.ones(len(P))] if offset else [])]) * root[:, None]
     norms = np.linalg.norm(design, axis=0) + 1e-300

@@ -40,7 +40,8 @@ class Member:
     name : of the primitive.
     a, b, p : its constants.
     distance : to the space and the constant, relative to the curve's own spread.
-    cost : its log plus a price for length, as for edges; lower is better.
+    cost : its log plus the price; lower is better.
+    price : of its nodes and constants, as for edges.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Member:
     p: float
     distance: float
     cost: float
+    price: float
 
     def curve(self, x: Array) -> Array:
         return _curve(self.name, self.a * x + self.b, self.p)
@@ -116,9 +118,10 @@ def members(x: Array, space: Array, names: Sequence[str], tolerance: float = 1e-
                 start = _refined(lambda abp, name=name: residual(name, abp), start, moves, ray)
             a, b, p = start
             distance = float(np.linalg.norm(residual(name, start)))
-            cost = math.log(distance + blur) + _PRICE * (LIBRARY[name].complexity + sum(moves))
+            price = _PRICE * (LIBRARY[name].complexity + sum(moves))
+            cost = math.log(distance + blur) + price
             if math.isfinite(cost):
-                kept.append(Member(name, a / half, b - a * middle / half, p, distance, cost))
+                kept.append(Member(name, a / half, b - a * middle / half, p, distance, cost, price))
         found += _apart(sorted(kept, key=lambda member: member.cost), x)[:wanted]
     distinct: list[Member] = []
     for member in sorted(found, key=lambda member: member.cost):

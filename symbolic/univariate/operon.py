@@ -52,7 +52,7 @@ def operon_candidates(
     ----------
     x, y : (n,) float.
     symbol : the variable of the expressions.
-    sample_weight : (n,) non-negative, optional.
+    sample_weight : (n,) non-negative, optional; it counts where a spline through all of them replaces noisy rows.
     primitives : names of the functions to use, those Operon has; all of the search set by default. Arithmetic is always
         there.
     evaluations : formulas that are tried, about 2 s for 100,000 on one core.
