@@ -116,7 +116,7 @@ class View:
         found = {candidate.structure for stage in done for candidate in stage}
         functions = allowed_functions(primitives)
         for forms in islice(self._stages(primitives, floor, expired, operon), len(done), None):
-            stage = []
+            stage: list[Candidate] = []
             for form in forms:
                 if stage and expired():
                     break
