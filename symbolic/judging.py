@@ -97,7 +97,7 @@ class Judging:
         problem = self.problem
         residuals = held_out_residuals(formula, problem.X, problem.y, self.held, noise.weight(problem.y))
         everywhere = problem.y - formula.predict(problem.X)
-        judgement = self.judge(residuals, everywhere)
+        judgement = self.judge(residuals, everywhere, formula.used)
         rmse = math.sqrt(float(np.mean(residuals**2)))
         # Few rows: the residuals of left-out rows, which many constants cannot make small.
         few = self.held is None
@@ -144,7 +144,7 @@ class Judging:
             return Judgement(True, (*judgement.reasons, f"its residuals have the size of the known noise ({size})"))
         return judgement
 
-    def judge(self, residuals: Array, everywhere: Array) -> Judgement:
+    def judge(self, residuals: Array, everywhere: Array, used: tuple[int, ...]) -> Judgement:
         """The tests of the verdict, in units of each row's error where these are known."""
         y, held, root = self.problem.y, self.held, self.problem.roots
         network: Array | None = None
@@ -166,6 +166,7 @@ class Judging:
             rng=np.random.default_rng(self.seed),
             one_by_one=held is None,
             tried=self.tried,
+            own=self.problem.X[:, list(used)],
         )
 
     def accepted(self) -> bool:

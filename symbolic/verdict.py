@@ -78,6 +78,7 @@ def judge(
     rng: np.random.Generator,
     one_by_one: bool,
     tried: int = 1,
+    own: Array | None = None,
 ) -> Judgement:
     """Apply the three tests.
 
@@ -92,6 +93,8 @@ def judge(
     tried : how many formulas these rows have judged, this one included. One of many beats the mean by chance more
         easily than one alone: a gain of g nats comes by chance about once in exp(g) formulas, so that log(tried) nats
         more are needed (Bonferroni's correction, in nats).
+    own : (n, columns of the formula), neighbours in which are looked at too: among irrelevant columns all rows are far
+        from each other.
     """
     if not np.all(np.isfinite(residuals)) or not np.all(np.isfinite(all_residuals)):
         return Judgement(False, ("it is not finite on all rows",))
@@ -123,7 +126,8 @@ def judge(
             )
         passed.append("no network predicts held-out rows better")
     if len(all_residuals) >= 20:
-        alike = neighbour_score(X, all_residuals, rng)
+        tables = (X,) if own is None or own.shape[1] in (0, X.shape[1]) else (X, own)
+        alike = max(neighbour_score(table, all_residuals, rng) for table in tables)
         if alike > _ALIKE:
             return Judgement(False, (f"its residuals are not noise: neighbouring rows agree (z = {alike:.1f})",))
         passed.append(f"its residuals look like noise (neighbours agree at z = {alike:.1f})")

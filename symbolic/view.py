@@ -41,6 +41,7 @@ Array = NDArray[np.float64]
 _EACH = 3  # closed forms of a block
 _FEW_CONSTANTS = 3
 _BLOCK_VIEWS = 2  # coordinates of a block that are read, beside its inputs
+_SAYS_NOTHING = 0.5  # error relative to the spread, from which a sum of curves is none worth reading
 _MOVED = 12  # candidates of a network that are refitted in the columns
 _MANY = 6
 _MOST_CONSTANTS = 14  # with more it is a fit like any other, not a law
@@ -143,7 +144,7 @@ class View:
             return
         weight = self._weight
         target = self.y / self.factor
-        relative = floor / self.sample.units
+        relative = min(floor / self.sample.units, _SAYS_NOTHING)
         sums = (self.Z, target, weight, self.inputs, primitives, relative, expired)
         if k > _MANY:
             yield additive_forms(*sums)  # so many coordinates are a sum, or nothing that can be read
@@ -155,6 +156,9 @@ class View:
                 yield self._operon(target, weight, primitives, expired)
         if 2 <= k <= _MANY:
             yield additive_forms(*sums)
+            # a fast wave of one coordinate, which no polynomial follows, is seen without the others only
+            for z, symbol in zip(self.Z.T, self.inputs, strict=True) if relative == _SAYS_NOTHING else ():
+                yield self._curves(z, symbol, target, weight, primitives, expired)
         if k == 2:
             yield bivariate_forms(*sums)
         if 3 <= k <= _MANY:

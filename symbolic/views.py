@@ -22,6 +22,7 @@ __all__ = ["Reference", "Ways", "views_of", "ways"]
 
 Array = NDArray[np.float64]
 
+_SAYS_NOTHING = 0.9  # error of a stand-in relative to the spread of y
 _VIEWS = 3  # steps of the reduction that are looked at, beside the plain columns
 
 
@@ -88,7 +89,9 @@ def ways(
         return Ways(complete=False)
     if isinstance(steps, Exception):
         raise steps
-    chosen = tuple(step.coordinates for step in steps[1:][-_VIEWS:][::-1])
+    # a stand-in that explains nothing shows no symmetry either
+    says = min((step.error for step in steps), default=math.nan) < _SAYS_NOTHING
+    chosen = tuple(step.coordinates for step in steps[1:][-_VIEWS:][::-1]) if says else ()
     references = [_reference(step, used, X[held], problem, held) for step in steps]
     return Ways(chosen, tuple(each for each in references if each is not None), not expired())
 

@@ -259,3 +259,12 @@ def test_units_of_any_size_give_the_same_law(unit: float) -> None:
     assert found.formula is not None
     factor, rest = found.formula.expr.as_independent(a, b, c)
     assert rest == a * sympy.exp(-b / c) and float(factor) == pytest.approx(unit**2)
+
+
+def test_a_fast_wave_is_found_among_columns_that_do_not_matter() -> None:
+    """Thirty periods within the data: no polynomial follows them, and among five columns no two rows are near."""
+    X = _table(1000, 4, -50, 50)
+    found = discover(X, 0.13 * np.sin(2 * X[:, 2]) - 2.3, names=["a", "b", "c", "d"])
+    assert found.formula is not None and sympy.nsimplify(found.formula.expr) == sympy.Rational(13, 100) * sympy.sin(
+        2 * c
+    ) - sympy.Rational(23, 10)

@@ -209,3 +209,19 @@ def test_many_constants_and_functions_for_so_few_inputs_could_imitate_anything()
     assert imitation(Formula(waves, {**values, c: sympy.Integer(2)}, (x1,))) is None  # exact constants are not free
     polynomial = a + b * x1 + c * x1**2 + d * x1**3  # powers by whole numbers are no functions
     assert imitation(Formula(polynomial, values, (x1,))) is None
+
+
+def test_irrelevant_columns_do_not_hide_what_is_left_over() -> None:
+    """Rows near each other in five columns are far apart in the one that matters."""
+    rng = np.random.default_rng(0)
+    wide = rng.uniform(-1, 1, (2000, 6))
+    left = 0.3 * np.sin(20 * wide[:, 0])
+    y = wide[:, 0] + left + 0.1 * rng.normal(size=2000)
+    residuals = y - wide[:, 0]
+    given = {"all_residuals": residuals, "X": wide, "spread": float(y.std()), "one_by_one": False}
+
+    def verdict(**own: np.ndarray) -> bool:
+        held = slice(0, 400)
+        return judge(residuals[held], y[held] - y.mean(), None, rng=np.random.default_rng(1), **given, **own).accepted
+
+    assert verdict() and not verdict(own=wide[:, :1])
