@@ -77,3 +77,15 @@ def test_links_need_their_domain() -> None:
     by_name = {link.name: link for link in LINKS}
     assert linked(np.array([-1.0, 1.0]), np.ones(2), by_name["log y"]) is None
     assert linked(np.array([0.5, 2.0]), np.ones(2), by_name["sin y"]) is None
+
+
+def test_combinations_come_by_their_sum_without_going_through_all() -> None:
+    from itertools import product
+
+    from kanlib.symbolic.separable.choices import first_choices
+
+    for counts in ([2, 3, 1], [3, 3], [1], [4, 2, 2]):
+        every = sorted(product(*map(range, counts)), key=sum)
+        assert list(first_choices(counts, 1000)) == every
+        assert list(first_choices(counts, 3)) == every[:3]
+    assert len(list(first_choices([3] * 40, 6))) == 6

@@ -7,7 +7,6 @@ coordinates one may also be their sum, difference, product or quotient.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from ..edges import fit_edges, starting_points
 from ..library import LIBRARY
 from ..tape import evaluate
 from ..univariate.candidates import univariate_candidates
+from .choices import first_choices
 from .links import LINKS, Link, Linked, linked
 from .separation import basis, sheared
 
@@ -186,7 +186,6 @@ def _read(
 
 def _sums(fit: _Fit, kept: list[int], options: list[list[Expr]]) -> Iterator[Expr]:
     names = [fit.parts[i][0] for i in kept]
-    ranked = sorted(itertools.product(*[range(len(each)) for each in options]), key=sum)
-    for index in ranked[: _FORMS if options else 0]:
+    for index in first_choices([len(each) for each in options], _FORMS if options else 0):
         chosen = [each[k].xreplace({_U: name}) for each, k, name in zip(options, index, names, strict=True)]
         yield fit.target.link.inverse(sympy.Add(*chosen) + sympy.Float(fit.constant))

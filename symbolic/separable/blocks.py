@@ -20,6 +20,7 @@ from sympy import Expr, Float, Symbol
 
 from ..reduction.polynomials import highest_degree, stand_in_rows
 from .blocked import Blocks, fit_blocks
+from .choices import first_choices
 from .links import LINKS, Linked, linked
 
 __all__ = ["EXACT", "NEAR", "Solve", "Split", "block_forms", "splits"]
@@ -101,8 +102,7 @@ def block_forms(
                 break
         if not options[-1]:
             continue
-        ranked = sorted(itertools.product(*[range(len(forms)) for forms in options]), key=sum)
-        for index in ranked[:_FORMS]:
+        for index in first_choices([len(forms) for forms in options], _FORMS):
             chosen = [forms[i] for forms, i in zip(options, index, strict=True)]
             if split.product:
                 yield split.on.link.inverse(Float(split.constant)) * sympy.Mul(*chosen)
