@@ -20,6 +20,7 @@ import torch
 from kanlib.network import KAN
 from kanlib.threads import one_thread
 
+from .closed import closed_forms
 from .deadline import within
 from .joint import Candidate
 from .shapes import Shape, Trained, ladder, train
@@ -116,7 +117,7 @@ def stages(task: Task, expired: Callable[[], bool]) -> Iterator[Part]:
     """
     if task.name == CLOSED:
         known = [part.candidates for part in task.done]
-        found = task.view.closed_forms(task.primitives, task.floor, expired, known, task.operon)
+        found = closed_forms(task.view, task.primitives, task.floor, expired, known, task.operon)
         for forms in _in_time(found, task):
             yield Part(tuple(forms or ()), complete=forms is not None and not expired())
         return

@@ -11,6 +11,7 @@ from numpy.polynomial.chebyshev import chebvander
 from sympy import Expr, Symbol
 
 from kanlib.symbolic import discover
+from kanlib.symbolic.closed import closed_forms
 from kanlib.symbolic.reduction.coordinates import start
 from kanlib.symbolic.separable.blocked import fit_blocks
 from kanlib.symbolic.separable.blocks import block_forms, splits
@@ -132,7 +133,7 @@ def test_blocks_are_read_to_the_whole_law_in_the_columns() -> None:
     X, fresh = _table(4, 600), _table(4, 100, seed=1)
     view = View.of(start(SYMBOLS[:4], X), SYMBOLS[:4], X, evaluate(law, SYMBOLS[:4], X), None)
     assert view is not None
-    stages = list(view.closed_forms(("identity", "square", "sin", "exp", "reciprocal"), 1e-6, lambda: False))
+    stages = list(closed_forms(view, ("identity", "square", "sin", "exp", "reciprocal"), 1e-6, lambda: False))
     errors = []
     for candidate in stages[-1]:
         numbers = {symbol: sympy.Float(value) for symbol, value in candidate.values.items()}

@@ -12,6 +12,7 @@ from sympy import Expr
 
 from kanlib import KAN
 from kanlib.symbolic import discover
+from kanlib.symbolic.closed import closed_forms
 from kanlib.symbolic.joint import Candidate
 from kanlib.symbolic.reduction.coordinates import Coordinates, combined, powered, start
 from kanlib.symbolic.tape import evaluate
@@ -49,7 +50,7 @@ def _nothing(X: Array) -> Coordinates:
 
 
 def _forms(view: View) -> list[Candidate]:
-    return [candidate for stage in view.closed_forms(PRIMITIVES, 0.0, lambda: False) for candidate in stage]
+    return [candidate for stage in closed_forms(view, PRIMITIVES, 0.0, lambda: False) for candidate in stage]
 
 
 def _values(candidate: Candidate, X: Array) -> Array:
@@ -101,7 +102,7 @@ def test_what_a_candidate_claims_is_so() -> None:
     view = View.of(_difference(X), SYMBOLS, X, y, None)
     assert view is not None
     found = []
-    for stage in view.closed_forms(PRIMITIVES, 0.0, lambda: False):
+    for stage in closed_forms(view, PRIMITIVES, 0.0, lambda: False):
         lengths = [candidate.length for candidate in stage]
         assert lengths == sorted(lengths)
         found += stage
@@ -136,18 +137,18 @@ def test_stages_that_are_known_are_not_worked_out_again(monkeypatch: pytest.Monk
     y = evaluate(c * sympy.exp(-((a - b) ** 2)), SYMBOLS, X)
     view = View.of(_difference(X), SYMBOLS, X, y, None)
     assert view is not None
-    stages = list(view.closed_forms(PRIMITIVES, 0.0, lambda: False))
+    stages = list(closed_forms(view, PRIMITIVES, 0.0, lambda: False))
     known = {candidate.structure for candidate in stages[0]}
 
     def again(*args: object, **options: object) -> None:
         raise AssertionError("a known stage was worked out again")
 
-    monkeypatch.setattr("kanlib.symbolic.view.rational_candidates", again)
-    rest = list(view.closed_forms(PRIMITIVES, 0.0, lambda: False, stages[:1]))
+    monkeypatch.setattr("kanlib.symbolic.closed.rational_candidates", again)
+    rest = list(closed_forms(view, PRIMITIVES, 0.0, lambda: False, stages[:1]))
     assert [[form.structure for form in stage] for stage in rest] == [[f.structure for f in s] for s in stages[1:]]
     assert not known & {form.structure for stage in rest for form in stage}
     with pytest.raises(AssertionError, match="worked out again"):
-        list(view.closed_forms(PRIMITIVES, 0.0, lambda: False))
+        list(closed_forms(view, PRIMITIVES, 0.0, lambda: False))
 
 
 def test_only_functions_that_are_allowed() -> None:
@@ -155,7 +156,7 @@ def test_only_functions_that_are_allowed() -> None:
     y = evaluate(c * sympy.exp(-((a - b) ** 2)) + c, SYMBOLS, X)
     view = View.of(_difference(X), SYMBOLS, X, y, None)
     assert view is not None
-    for stage in view.closed_forms(("identity", "sin"), 0.0, lambda: False):
+    for stage in closed_forms(view, ("identity", "sin"), 0.0, lambda: False):
         for candidate in stage:
             assert not candidate.structure.has(sympy.exp, sympy.log, sympy.tanh)
 
