@@ -119,8 +119,8 @@ def _ends(valid: Validity | None) -> list[str]:
 
 
 def _none(search: Search) -> Discovery:
-    best = search.best_network()
-    rmse = math.nan if best is None else search.network_rmse(*best)
+    best = search.growing.best_network()
+    rmse = math.nan if best is None else search.growing.network_rmse(*best)
     message, reasons = _why_none(search)
     return Discovery(
         status="none",
@@ -128,7 +128,7 @@ def _none(search: Search) -> Discovery:
         reasons=reasons,
         formula=None,
         front=pareto_front([entry.point for entry in search.judging.entries]),
-        network=None if best is None else search.network(*best),
+        network=None if best is None else search.growing.network(*best),
         r2=1 - (rmse / float(np.std(search.problem.y))) ** 2,
         rmse=rmse,
         notes=tuple(search.notes),
@@ -163,8 +163,8 @@ def _law_network(search: Search, formula: Formula) -> KAN | None:
     try:
         return compile_formula(formula, X=search.problem.X)
     except FormulaError:
-        best = search.best_network()
-        return None if best is None else search.network(*best)
+        best = search.growing.best_network()
+        return None if best is None else search.growing.network(*best)
 
 
 def _on_all_rows(search: Search, best: Entry, deadline: float) -> Formula:
@@ -234,7 +234,7 @@ def _why_none(search: Search) -> tuple[str, tuple[str, ...]]:
             )
         if search.expired():
             return "time was up before a formula was tried", ("raise time_limit",)
-        if not search.trained:
+        if not search.growing.trained:
             return "the rows are too few, or too alike, for the constants of even the smallest network", tuple(
                 note for note in search.notes if "not tried" in note
             )

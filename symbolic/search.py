@@ -7,18 +7,16 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from kanlib.network import KAN
 from kanlib.progress import progress_bar
 
 from .checkpoint import Checkpoint, fingerprint
 from .discovery import Progress
 from .finishing import Finishing
+from .growing import Growing
 from .joint import Candidate
 from .judging import Judging
 from .names import safe_symbols
@@ -26,9 +24,8 @@ from .printing import print_text
 from .priors.prior import Prior
 from .problem import Problem, hold_out
 from .runner import Runner
-from .shapes import Shape, Trained, bears, ladder
-from .tasks import CLOSED, MOST_EDGES, Task
-from .trim import in_units_of_y
+from .shapes import bears, ladder
+from .tasks import CLOSED, Task
 from .verdict import EXACT
 from .view import View
 from .views import views_of, ways
@@ -37,10 +34,6 @@ __all__ = ["Search"]
 
 Array = NDArray[np.float64]
 
-_CLEAR = 1e-3  # held-out error relative to y at which a shape is looked at before larger ones are tried
-_COMPARABLE = 1.25  # shapes within this factor of the best held-out error are looked at
-_POOR = 0.1  # error relative to y above which a shape is not worth a look
-_SAYS_SOMETHING = 0.7  # error relative to y below which the best network is a curve and no mean
 _COORDINATES = 0.4  # share of the time that finding coordinates may take
 _CLOSED = 0.5  # share of what is left that the closed forms of one view may take
 _FITTED = 1  # constants of a formula in some coordinates for which others need not be read
@@ -49,7 +42,7 @@ _RESERVE, _MOST_RESERVE = 0.1, 2.0  # share of the time, and seconds, that are k
 
 
 class Search:
-    """The state of one search: what was trained, which formulas came of it, and what was done."""
+    """The state of one search: its views, which formulas came of them, and what was done."""
 
     def __init__(
         self,
@@ -77,17 +70,18 @@ class Search:
             else f"{int(self.held.sum())} of {n} rows, chosen at random"
         )
         self.notes.append(f"held out: {self.held_out}")
-        self.trained: list[tuple[View, Trained]] = []
         self.rows = slice(None) if self.held is None else ~self.held  # that formulas are fitted to
         self.known_fit = known.on(self.rows)
         self.judging = Judging(problem, self.held, seed, known)
-        self.looked_at: set[str] = set()
         self.stage, self.stopped = "coordinates", False
         self.floor = math.inf
         settings = (*known.primitives, known.fingerprint, *(["operon"] if operon else []))
         self.checkpoint = Checkpoint(checkpoint, fingerprint(problem, seed, settings), self.symbols)
         self.finishing = Finishing(known, self.judging, self.checkpoint, self.symbols, self.left, self.tell)
         self.runner = Runner(executor, self.checkpoint, self.left, self.expired, self.tell)
+        self.growing = Growing(
+            self.judging, self.finishing, self.runner, self.symbols, self.expired, self.tell, self.notes
+        )
         self.bar = progress_bar(
             desc="discover", disable=not progress, leave=False, bar_format="{desc} [{elapsed}]{postfix}"
         )
@@ -226,93 +220,5 @@ class Search:
             self.notes.append(f"time was up before all closed forms of {target} = {view.name} were tried")
 
     def grow(self, view: View) -> None:
-        """Train networks of growing shape on a view, and judge the formulas they hold."""
-        self.tell(view.name)
-        tasks = self.tasks(view)
-        if view.sample is None:
-            return
-        grown: list[tuple[Task, Trained]] = []
-        for shape in ladder(view.coordinates.k):
-            if self.expired():
-                self.notes.append(f"time was up before the shape '{shape.name}'")
-                break
-            if self.judging.brief() or (self.judging.accepted() and shape.name == "general"):
-                break  # a network has nothing to add to a short law but another way to write it
-            trained = self.train(shape, view, tasks.get(shape.name))
-            if trained is None:
-                continue
-            task = tasks[shape.name]
-            grown.append((task, trained))
-            # Where noise hides the law a smooth stand-in may beat every network: the best of these is looked at too.
-            best = min(each.held_error for _, each in grown)
-            usual = max(self.judging.floor(), best if best < _SAYS_SOMETHING else 0.0)
-            if trained.held_error < _CLEAR or trained.held_error <= _COMPARABLE * usual:
-                self.look_at(task, trained)
-                if self.judging.exact():
-                    return
-        # The best network's own edges may be no primitives, where another shape's are: exp(a + b) is a product too.
-        for task, trained in sorted(grown, key=lambda pair: pair[1].n_edges):
-            if self.judging.accepted() or self.expired():
-                break
-            if trained.held_error < max(_POOR, _COMPARABLE * self.judging.floor()):
-                self.look_at(task, trained)
-
-    def train(self, shape: Shape, view: View, task: Task | None) -> Trained | None:
-        sample = view.sample
-        assert sample is not None
-        where = "" if view.coordinates.plain else f" of {view.name}"
-        if task is None:
-            few = f"not tried, {sample.n_distinct} different rows cannot bear its constants"
-            self.notes.append(f"{shape.name}{where}: {few}")
-            return None
-        self.tell(f"{shape.name}{where}")
-        part = self.runner.next(task)
-        if part is None or part.network is None:
-            if not self.expired():
-                self.notes.append(f"{shape.name}{where}: every start diverged")
-            return None
-        trained = Trained(shape, part.network, part.grid_size, part.error)
-        self.trained.append((view, trained))
-        self.judging.network_errors.append(trained.held_error)
-        if self.held is not None:
-            with torch.no_grad():
-                residuals = (trained.model(sample.X_held)[:, 0] - sample.t_held).numpy() * sample.scale
-            self.judging.refer(f"the network {shape.name}", residuals * view.coordinates.factor_values[self.held])
-        self.notes.append(
-            f"{shape.name}{where}, y = {shape.template}: grid of {trained.grid_size} cells, "
-            f"error {trained.held_error:.2g} of the spread of y"
-        )
-        return trained
-
-    def look_at(self, task: Task, trained: Trained) -> None:
-        """Read formulas off a network and judge them."""
-        if task.key in self.looked_at or trained.n_edges > MOST_EDGES:
-            return
-        self.looked_at.add(task.key)
-        self.tell(f"formulas for {trained.shape.name}")
-        part = self.runner.next(task)
-        view = task.view
-        template = trained.shape.template if view.coordinates.plain else f"{trained.shape.template}, {view.name}"
-        self.finishing.some([] if part is None else list(part.candidates), template)
-
-    def best_network(self) -> tuple[View, Trained] | None:
-        """The network of plain columns that predicts held-out rows best."""
-        plain = [pair for pair in self.trained if pair[0].coordinates.plain]
-        return min(plain, key=lambda pair: pair[1].held_error, default=None)
-
-    def network_rmse(self, view: View, trained: Trained) -> float:
-        """Error of a network of plain columns on held-out rows, in units of y (per degree of freedom if few)."""
-        sample = view.sample
-        assert sample is not None
-        if self.held is None:
-            return trained.held_error * sample.scale
-        with torch.no_grad():
-            residuals = trained.model(sample.X_held)[:, 0] - sample.t_held
-        return float(residuals.square().mean().sqrt()) * sample.scale
-
-    def network(self, view: View, trained: Trained) -> KAN:
-        """The trained network in the units of the data, reading the original columns."""
-        assert view.sample is not None
-        network = in_units_of_y(trained.model, view.sample.scale, view.sample.shift)
-        columns = tuple(self.symbols.index(symbol) for symbol in view.coordinates.expressions)
-        return replace(self.problem, varying=columns).on_all_columns(network)
+        """Train networks on a view, and judge the formulas they hold."""
+        self.growing.on(view, self.tasks(view))

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -58,7 +59,7 @@ class Sample:
     def n_rows(self) -> int:
         return self.X.shape[0]
 
-    @property
+    @cached_property
     def n_distinct(self) -> int:
         """Rows with different inputs: replicates tell about the noise, not about the curve."""
         return int(torch.unique(self.X, dim=0).shape[0])
