@@ -118,7 +118,7 @@ def discover(
         such as ``["G", "c"]``. Without ``units`` the columns must be in SI units.
     operon : bool
         Whether Operon (needs pyoperon: ``pip install 'kanlib[operon]'``) is asked last where the law comes down to a
-        curve of one coordinate; about two seconds for each such coordinate.
+        curve of one coordinate; two to four seconds for each such coordinate.
 
     Returns
     -------

@@ -139,7 +139,7 @@ def imitation(formula: Formula) -> str | None:
 
     Two or three waves with free amplitudes and phases follow nearly every smooth curve to within a noise that hides the
     difference, and are shorter than a polynomial doing so. Allowed are 7 constants and 2 more for every input, a
-    function counting as two: hardly a law of the published problem sets has more.
+    function counting as two: no law of the published problem sets that was found with noise has more.
 
     Examples
     --------

@@ -55,7 +55,7 @@ def operon_candidates(
     sample_weight : (n,) non-negative, optional; it counts where a spline through all of them replaces noisy rows.
     primitives : names of the functions to use, those Operon has; all of the search set by default. Arithmetic is always
         there.
-    evaluations : formulas that are tried, about 2 s for 100,000 on one core.
+    evaluations : formulas that are tried, 2 to 4 s for 100,000 on one core.
     seconds : a limit for a slow machine, beyond which results depend on its speed.
     seed : of the draws.
 
@@ -73,7 +73,7 @@ def operon_candidates(
     """
     if not has_operon():
         raise InputError("Operon was asked for, but pyoperon is not installed; run pip install 'kanlib[operon]'.")
-    from pyoperon.sklearn import SymbolicRegressor  # half a second: only who asks for it pays
+    from pyoperon.sklearn import SymbolicRegressor  # about a second: only who asks for it pays
 
     weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     target = np.asarray(y, dtype=np.float64)
