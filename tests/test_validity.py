@@ -238,6 +238,18 @@ def test_ends_are_printed_with_the_digits_that_tell_them_from_the_data(name: str
     assert "at other rows" not in str(found)
 
 
+@pytest.mark.parametrize(
+    ("expr", "kind"), [(1 / (x + y), "pole"), (sympy.log(x + y), "domain"), (sympy.sqrt(x + y), "")]
+)
+def test_a_value_that_another_row_has_does_not_belong_to_an_interval_by_that(expr: sympy.Expr, kind: str) -> None:
+    """Both columns begin at 0, where the other one is 1; at (0, 0), in the box, only the root has a value."""
+    rows = np.array([[0.0, 1.0], [1.0, 0.0], [0.5, 0.5], [1.0, 1.0]])
+    found = validity(Formula(expr, {}, (x, y)), rows)
+    assert [edge.kind for edge in found.inside] == [kind] * bool(kind)
+    assert ("x >= 0" in str(found)) == (not kind)
+    assert ("at other rows it ends within the data" in str(found)) == bool(kind)
+
+
 def test_digits_keep_the_order_of_values() -> None:
     rng = np.random.default_rng(0)
     for size in (1e-9, 1e-3, 1.0, 1e6):

@@ -19,15 +19,15 @@ from kanlib.errors import InputError
 
 from ..columns import formula_table
 from ..formula import Formula
+from ..tape import evaluate
 from .conditions import conditions
-from .records import Edge, Range, Validity, digits_of
+from .records import Edge, Range, Validity
 from .scan import Found, Law, window
 
 __all__ = ["Edge", "Range", "Validity", "conditions", "validity"]
 
 Array = NDArray[np.float64]
 
-_ROUNDING = 1e-13  # of a column's range
 _ROWS, _BOX = 30, 30  # rows of the table, and points of their box, that lines go through
 
 
@@ -55,15 +55,15 @@ def validity(formula: Formula, X: ArrayLike | Any, *, seed: int = 0) -> Validity
     """
     table = formula_table(X, formula.names, formula.used)
     used = list(formula.used)
-    law = Law(formula)
-    rows = table[np.isfinite(law.value(table)) & np.all(np.isfinite(table[:, used]), axis=1)]
+    finite = np.isfinite(evaluate(formula.expr, formula.symbols, table))
+    rows = table[finite & np.all(np.isfinite(table[:, used]), axis=1)]
     if not len(rows):
         raise InputError(f"The formula is finite in none of {len(table)} rows; expected rows it was fitted to.")
     rows = rows.copy()
     rows[:, [j for j in range(rows.shape[1]) if j not in used]] = 0.0
     rng = np.random.default_rng(seed)
     low, high = rows.min(axis=0), rows.max(axis=0)
-    law.digits = [_digits(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True)]
+    law = Law(formula, low, high)
     chosen = rows[rng.permutation(len(rows))[:_ROWS]]
     box = [rng.uniform(low, high, (_BOX, len(low)))]
     if len(used) <= 4:
@@ -76,27 +76,15 @@ def validity(formula: Formula, X: ArrayLike | Any, *, seed: int = 0) -> Validity
     ranges: list[Range] = []
     inside: dict[tuple[str, str], list[tuple[int, Edge]]] = {}
     for j in used:
-        found = [
-            (line, _on_border(value, low[j], high[j]) if kind == "domain" else value, kind, part)
-            for line, value, kind, part in law.edges(lines, j, low[j], high[j])
-        ]
-        ranges.append(_range(law, lines, alive, j, (float(low[j]), float(high[j])), found))
-        for line, value, kind, part in found:
-            if low[j] < value < high[j] and kind != "overflow":
-                inside.setdefault((part, kind), []).append((line, law.edge(lines[line], j, value, kind, part)))
+        found = law.edges(lines, j)
+        ranges.append(_range(law, lines, alive, j, found))
+        for edge in found:
+            # an end of the data where the formula still has its value is no trouble between the rows
+            within = low[j] < edge.value < high[j] or (edge.value in (low[j], high[j]) and not edge.closed)
+            if within and edge.kind != "overflow":
+                inside.setdefault((edge.part, edge.kind), []).append((edge.line, law.edge(lines[edge.line], j, edge)))
     nearest = [min(edges, key=lambda pair: pair[0])[1] for edges in inside.values()]
     return Validity(tuple(ranges), tuple(nearest))
-
-
-def _digits(low: float, high: float) -> int:
-    """For any value between two, whose own digits may be few."""
-    return digits_of((low, low + (high - low) / 3, high), high - low or abs(low) or 1.0)
-
-
-def _on_border(value: float, low: float, high: float) -> float:
-    """The value, or the end of the data that it is but for rounding."""
-    near = min((low, high), key=lambda end: abs(value - end))
-    return float(near if abs(value - near) <= _ROUNDING * max(high - low, abs(near)) else value)
 
 
 def _centre(law: Law, rows: Array) -> Array:
@@ -108,17 +96,17 @@ def _centre(law: Law, rows: Array) -> Array:
     return rows[[int(np.argmin(distance.sum(axis=1)))]]
 
 
-def _range(
-    law: Law, lines: Array, alive: NDArray[np.bool_], j: int, data: tuple[float, float], found: Sequence[Found]
-) -> Range:
+def _range(law: Law, lines: Array, alive: NDArray[np.bool_], j: int, found: Sequence[Found]) -> Range:
     """The interval of column j around every line's own value, and what all lines have in common."""
+    data = law.low[j], law.high[j]
     first, last = window(*data)
     ends: list[list[tuple[float, Edge | None]]] = [[(first, None), (last, None)] for _ in lines]
-    for line, value, kind, part in found:
+    for edge in found:
+        line, value = edge.line, edge.value
         own = lines[line, j]
         side = int(value > own if value != own else 2 * own > data[0] + data[1])
         if (value < ends[line][1][0]) if side else (value > ends[line][0][0]):
-            ends[line][side] = (value, law.edge(lines[line], j, value, kind, part))
+            ends[line][side] = (value, law.edge(lines[line], j, edge))
     living = [ends[line] for line in np.flatnonzero(alive)]
     low = max((pair[0] for pair in living), key=lambda end: end[0])
     high = min((pair[1] for pair in living), key=lambda end: end[0])
@@ -126,7 +114,7 @@ def _range(
         column=law.names[j],
         data=data,
         at_median=(ends[0][0][0], ends[0][1][0]),
-        median_edges=tuple(edge for _, edge in ends[0] if edge is not None),
+        median_edges=tuple(end for _, end in ends[0] if end is not None),
         everywhere=(low[0], high[0]) if low[0] < high[0] else None,
-        edges=tuple(edge for _, edge in (low, high) if edge is not None),
+        edges=tuple(end for _, end in (low, high) if end is not None),
     )

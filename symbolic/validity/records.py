@@ -47,6 +47,7 @@ class Edge:
     part : the part of the formula that causes it, such as "denominator x - 1".
     others : (name, value) of the other columns that the part reads, on the line where it was found.
     digits : significant digits to print the value with, and then those of the others; four by default.
+    closed : the formula still has its value on the edge itself, as sqrt(x) at 0 and unlike log(x).
     """
 
     column: str
@@ -55,6 +56,7 @@ class Edge:
     part: str
     others: tuple[tuple[str, float], ...] = ()
     digits: tuple[int, ...] = ()
+    closed: bool = False
 
     def __str__(self) -> str:
         own, *rest = self.digits or (_FEWEST,) * (1 + len(self.others))
@@ -87,8 +89,8 @@ class Range:
     def __str__(self) -> str:
         low, high = self.data
         interval, edges, rest = self.at_median, self.median_edges, ""
-        if self.everywhere is not None and self.everywhere[0] <= low and high <= self.everywhere[1]:
-            interval, edges = self.everywhere, self.edges
+        if self._holds_the_data():
+            interval, edges = self.everywhere or interval, self.edges
         else:
             rest = " with the others at their medians; at other rows it ends within the data"
         digits = digits_of((low, high, *(edge.value for edge in edges)), high - low or abs(low) or 1.0)
@@ -96,8 +98,10 @@ class Range:
         said = []
         for part, ends in parts.items():
             below, above = "", ""
-            for end in ends:  # an end that is a row's own value belongs to the interval
-                sign, value = "<=" if end.value in self.data else "<", f"{end.value:.{digits}g}"
+            for end in ends:
+                # elsewhere than on the data's border an end is known to rounding only, and promises nothing
+                sign = "<=" if end.closed and end.value in self.data else "<"
+                value = f"{end.value:.{digits}g}"
                 if end.value == interval[0]:
                     below, only = f"{value} {sign} ", f"{self.column} {sign.replace('<', '>')} {value}"
                 else:
@@ -105,6 +109,14 @@ class Range:
             said.append(f"finite for {f'{below}{self.column}{above}' if above else only} ({part})")
         text = "; ".join(said) or f"finite up to {REACH:.0f} ranges beyond the data"
         return f"{self.column} (data from {low:.{digits}g} to {high:.{digits}g}): {text}{rest}"
+
+    def _holds_the_data(self) -> bool:
+        """Whether the formula is finite at every value of this column, whichever row the others are taken from."""
+        if self.everywhere is None:
+            return False
+        (first, last), (low, high) = self.everywhere, self.data
+        missing = [edge.value for edge in self.edges if not edge.closed]
+        return first <= low and high <= last and low not in missing and high not in missing
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ formula really blows up, jumps or ends. Poles narrower than a grid step that com
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from sympy import Expr
 from ..formula import Formula
 from ..tape import evaluate
 from .conditions import conditions
-from .records import REACH, Edge
+from .records import REACH, Edge, digits_of
 
 __all__ = ["Found", "Law", "window"]
 
@@ -25,8 +25,17 @@ Array = NDArray[np.float64]
 _STEPS = 100  # of the grid in one range
 _NEAR = (1e-2, 1e-3, 1e-4)  # ranges from an edge at which it is asked whether the formula blows up there
 
-Found = tuple[int, float, str, str]
-"""An edge: line, value, kind, part."""
+_ROUNDING = 1e-13  # of a column's range
+
+
+class Found(NamedTuple):
+    """An edge along column j of one of the lines."""
+
+    line: int
+    value: float
+    kind: str
+    part: str
+    closed: bool  # the formula has a value on the edge itself
 
 
 def window(low: float, high: float) -> tuple[float, float]:
@@ -40,11 +49,23 @@ def _width(low: float, high: float) -> float:
     return float(high - low) or abs(float(low)) or 1.0
 
 
-class Law:
-    """A formula, its conditions, and their zeros along lines."""
+def _digits(low: float, high: float) -> int:
+    """For any value between two, whose own digits may be few."""
+    return digits_of((low, low + (high - low) / 3, high), _width(low, high))
 
-    def __init__(self, formula: Formula) -> None:
-        self.digits = [4] * len(formula.names)  # to print values of each column with
+
+def _on_border(value: float, low: float, high: float) -> float:
+    """The value, or the end of the data that it is but for rounding."""
+    near = min((low, high), key=lambda end: abs(value - end))
+    return float(near if abs(value - near) <= _ROUNDING * max(high - low, abs(near)) else value)
+
+
+class Law:
+    """A formula over the box of its data, low and high (d,): its conditions, and their zeros along lines."""
+
+    def __init__(self, formula: Formula, low: Array, high: Array) -> None:
+        self.low, self.high = low.tolist(), high.tolist()
+        self.digits = [_digits(a, b) for a, b in zip(self.low, self.high, strict=True)]
         self.expr, self.symbols, self.names = formula.expr, formula.symbols, formula.names
         self.used = formula.used
         self.conditions = conditions(self.expr)
@@ -59,14 +80,23 @@ class Law:
         table[:, j] = values.ravel()
         return evaluate(expr, self.symbols, table).reshape(values.shape)
 
-    def edge(self, line: Array, j: int, value: float, kind: str, part: str) -> Edge:
-        read = self.read.get(part, set(self.symbols))
-        others = tuple((self.names[k], float(line[k])) for k in self.used if k != j and self.symbols[k] in read)
-        digits = tuple(self.digits[self.names.index(name)] for name, _ in ((self.names[j], value), *others))
-        return Edge(self.names[j], float(value), kind, part, others, digits)
+    def edge(self, line: Array, j: int, found: Found) -> Edge:
+        """What is told of an edge of this line."""
+        read = self.read.get(found.part, set(self.symbols))
+        columns = [j, *(k for k in self.used if k != j and self.symbols[k] in read)]
+        return Edge(
+            column=self.names[j],
+            value=found.value,
+            kind=found.kind,
+            part=found.part,
+            others=tuple((self.names[k], float(line[k])) for k in columns[1:]),
+            digits=tuple(self.digits[k] for k in columns),
+            closed=found.closed,
+        )
 
-    def edges(self, lines: Array, j: int, low: float, high: float) -> list[Found]:
+    def edges(self, lines: Array, j: int) -> list[Found]:
         """Every edge along column j of every line, in no order."""
+        low, high = self.low[j], self.high[j]
         first, last = window(low, high)
         width = _width(low, high)
         grid = np.linspace(first, last, int((2 * REACH + 1) * _STEPS) + 1)
@@ -77,10 +107,15 @@ class Law:
                 continue
             margin = self.along(condition.margin, lines, j, values)
             index, places = self._zeros(condition.margin, lines, j, grid, margin)
+            if not len(index):
+                continue
             kinds = self._kinds(lines[index], j, places, width, condition.kind)
+            domain = np.array([kind == "domain" for kind in kinds], dtype=bool)
+            places[domain] = [_on_border(place, low, high) for place in places[domain].tolist()]
+            at = self.along(self.expr, lines[index], j, places[:, None])[:, 0]
             found += [
-                (int(line), float(place), kind, condition.text)
-                for line, place, kind in zip(index, places, kinds, strict=True)
+                Found(int(line), float(place), kind, condition.text, kind == "domain" and bool(np.isfinite(value)))
+                for line, place, kind, value in zip(index, places, kinds, at, strict=True)
                 if kind
             ]
         return found + self._overflows(lines, j, grid, self.along(self.expr, lines, j, values), found)
@@ -116,8 +151,6 @@ class Law:
 
     def _kinds(self, lines: Array, j: int, places: Array, width: float, kind: str) -> list[str]:
         """What the formula really does at each zero; "" where it passes it unharmed."""
-        if not len(places):
-            return []
         steps = width * np.array([*_NEAR, *(-near for near in _NEAR)])
         f = self.along(self.expr, lines, j, places[:, None] + steps).reshape(-1, 2, 3)
         with np.errstate(all="ignore"):
@@ -142,10 +175,10 @@ class Law:
         step = grid[1] - grid[0]
         for line in np.flatnonzero(np.isinf(f).any(axis=1)):
             here, own = np.isinf(f[line]), lines[line, j]
-            places = [value for other, value, _, _ in found if other == line]
+            places = [edge.value for edge in found if edge.line == line]
             for side in (grid[here & (grid > own)][:1], grid[here & (grid < own)][-1:]):
                 for place in side:
                     between = [value for value in places if min(own, place - step) <= value <= max(own, place + step)]
                     if not between:
-                        more.append((int(line), float(place), "overflow", "values too large for a float"))
+                        more.append(Found(int(line), float(place), "overflow", "values too large for a float", False))
         return more
