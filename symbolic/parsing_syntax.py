@@ -21,7 +21,8 @@ from kanlib.errors import FormulaError
 
 __all__ = ["CONSTANTS", "FUNCTIONS", "Builder", "Value", "short"]
 
-_MAX_DEPTH = 60  # SymPy's questions about signs take ten times as long for every twenty levels of powers of sums
+_MAX_DEPTH = 120
+_MAX_TOWER = 30  # of ** within each other: SymPy's questions about signs take several times as long for every ten more
 _MAX_POWER = 10_000  # of a whole exponent
 _MAX_BITS = 1_100  # of the exact numbers a power could make: floats end at 1024
 
@@ -69,20 +70,22 @@ class Builder:
     def __init__(self, text: str, columns: Mapping[str, Symbol | Value]) -> None:
         self.text, self.columns = text, columns
 
-    def build(self, node: ast.expr, depth: int = 0) -> Value:
-        if depth > _MAX_DEPTH:
-            raise FormulaError(f"{short(self.text)!r} is nested deeper than {_MAX_DEPTH} levels; write it in parts.")
+    def build(self, node: ast.expr, depth: int = 0, tower: int = 0) -> Value:
+        """What a node stands for; depth and tower are the levels, and the powers, that it lies within."""
+        if depth > _MAX_DEPTH or tower > _MAX_TOWER:
+            levels = f"{_MAX_DEPTH} levels" if depth > _MAX_DEPTH else f"{_MAX_TOWER} powers within each other"
+            raise FormulaError(f"{short(self.text)!r} is nested deeper than {levels}; write it in parts.")
         if isinstance(node, ast.Constant):
             return self._number(node)
         if isinstance(node, ast.Name):
             return self._name(node)
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.UAdd, ast.USub)):
-            value = self.build(node.operand, depth + 1)
+            value = self.build(node.operand, depth + 1, tower)
             return value if isinstance(node.op, ast.UAdd) else self._apply(node, operator.neg, operator.neg, value)
         if isinstance(node, ast.BinOp):
-            return self._operation(node, depth)
+            return self._operation(node, depth, tower)
         if isinstance(node, ast.Call):
-            return self._call(node, depth)
+            return self._call(node, depth, tower)
         raise self._error(node, "expected numbers, columns, + - * / **, parentheses and functions: take it out")
 
     def _number(self, node: ast.Constant) -> Value:
@@ -109,9 +112,10 @@ class Builder:
         shown = f"{', '.join(known[:20])}{', ...' if len(known) > 20 else ''}" if known else "none"
         raise self._error(node, f"expected a column ({shown}), pi or E" + _nearest(node.id, [*known, *CONSTANTS]))
 
-    def _operation(self, node: ast.BinOp, depth: int) -> Value:
+    def _operation(self, node: ast.BinOp, depth: int, tower: int) -> Value:
         if isinstance(node.op, ast.Pow):
-            return self._power(node, self.build(node.left, depth + 1), self.build(node.right, depth + 1))
+            base, exponent = (self.build(part, depth + 1, tower + 1) for part in (node.left, node.right))
+            return self._power(node, base, exponent)
         kind = next((kind for kind in ((ast.Add, ast.Sub), (ast.Mult, ast.Div)) if isinstance(node.op, kind)), None)
         if kind is None:
             raise self._error(node, f"expected + - * / **: {_ADVICE.get(type(node.op), 'take it out')}")
@@ -119,8 +123,8 @@ class Builder:
         chain: list[ast.BinOp] = [node]
         while isinstance(left := chain[-1].left, ast.BinOp) and isinstance(left.op, kind):
             chain.append(left)
-        first = self.build(chain[-1].left, depth + 1)
-        links = [(link, self.build(link.right, depth + 1)) for link in reversed(chain)]
+        first = self.build(chain[-1].left, depth + 1, tower)
+        links = [(link, self.build(link.right, depth + 1, tower)) for link in reversed(chain)]
         return self._sum(node, first, links) if kind[0] is ast.Add else self._product(node, first, links)
 
     def _sum(self, node: ast.BinOp, first: Value, links: list[tuple[ast.BinOp, Value]]) -> Value:
@@ -147,30 +151,38 @@ class Builder:
     def _power(self, node: ast.BinOp, base: Value, exponent: Value) -> Value:
         if exponent.number is not None and base.expr not in (0, 1, -1) and not isinstance(base.expr, Float):
             self._in_proportion(node, base.expr, abs(exponent.number))
-        self._logarithms(node, exponent.expr)
+        self._logarithms(node, exponent.expr, base.expr)
         return self._apply(node, _distributed(operator.pow), math.pow, base, exponent)
 
-    def _in_proportion(self, node: ast.expr, base: Expr, whole: float) -> None:
+    def _in_proportion(self, node: ast.expr, base: Expr, power: float) -> None:
         """Refuse a power that makes exact numbers beyond all floats; SymPy would work out every digit.
 
-        A whole power is multiplied out wherever a number stands in the base.
+        A power is taken of each factor of a product, and of the base of a power; a sum stays as it is.
         """
-        numbers = [part for number in base.atoms(sympy.Rational) for part in (abs(number.p), number.q)]
-        bits = max((part.bit_length() - 1 for part in numbers), default=0)
-        if whole > _MAX_POWER or (whole > 1 and bits * whole > _MAX_BITS):
+        bits = 0.0
+        for factor in Mul.make_args(base):
+            if isinstance(factor, sympy.Rational):
+                bits = max(abs(factor.p).bit_length() - 1, factor.q.bit_length() - 1)
+            elif isinstance(factor, sympy.Pow) and factor.exp.is_number:
+                self._in_proportion(node, factor.base, power * abs(float(factor.exp)))
+        if power > _MAX_POWER or (power > 1 and bits * power > _MAX_BITS):
             advice = f"expected powers up to {_MAX_POWER}, and of short numbers: write the value as a decimal"
             raise self._error(node, advice)
 
-    def _logarithms(self, node: ast.expr, exponent: Expr) -> None:
-        """Refuse exp(10**7*log(3*x)), which SymPy takes for the power it is, and 2**(10**7*log(3*x)/log(2))."""
-        for term in Add.make_args(exponent):
-            logarithms = term.atoms(sympy.log)
-            others = term.xreplace({each: sympy.Dummy() for each in logarithms}).atoms(sympy.Rational)
-            whole = math.prod(max(1.0, abs(float(number))) for number in others)
-            for each in logarithms:
-                self._in_proportion(node, each.args[0], whole)
+    def _logarithms(self, node: ast.expr, exponent: Expr, base: Expr) -> None:
+        """Refuse exp(10**7*log(3*x)), which SymPy takes for the power it is, and 2**(10**7*log(3*x)/log(2)).
 
-    def _call(self, node: ast.Call, depth: int) -> Value:
+        It does so where a term of the exponent is a number times one logarithm, and nowhere else.
+        """
+        for term in Add.make_args(exponent):
+            factors = Mul.make_args(term)
+            logarithms = [factor for factor in factors if isinstance(factor, sympy.log)]
+            if len(logarithms) == 1:
+                power = Mul(*[factor for factor in factors if factor is not logarithms[0]], sympy.log(base))
+                if power.is_number:
+                    self._in_proportion(node, logarithms[0].args[0], abs(float(power)))
+
+    def _call(self, node: ast.Call, depth: int, tower: int) -> Value:
         if not isinstance(node.func, ast.Name):
             raise self._error(node, "expected a function by its name, such as exp(x); a product is written 2*(x + 1)")
         name = node.func.id
@@ -182,9 +194,9 @@ class Builder:
         if len(node.args) != 1 or node.keywords:
             raise self._error(node, f"expected one argument: {name}(x)")
         function, numeric = FUNCTIONS[name]
-        argument = self.build(node.args[0], depth + 1)
+        argument = self.build(node.args[0], depth + 1, tower)
         if function is sympy.exp:
-            self._logarithms(node, argument.expr)
+            self._logarithms(node, argument.expr, sympy.E)
         return self._apply(node, _distributed(function), numeric, argument)
 
     def _apply(
