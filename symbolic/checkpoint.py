@@ -28,7 +28,7 @@ from kanlib.network import KAN
 
 from .formula import Formula
 from .joint import Candidate
-from .parsing import parse_formula
+from .parsing import parse_formula, parse_structure
 from .printing import print_text
 from .problem import Problem
 from .reduction.coordinates import Coordinates
@@ -178,13 +178,8 @@ class Checkpoint:
             Symbol(name, real=True): parse_formula(value, ()) if isinstance(value, str) else float(value)
             for name, value in record["values"]
         }
-        parse_formula(record["structure"], self.symbols, values)  # nothing that SymPy would work out for ever
-        return Formula(
-            self._expr(record["structure"], tuple(values)),
-            values,
-            self.symbols,
-            relative_errors=record["relative_errors"],
-        )
+        structure = parse_structure(record["structure"], self.symbols, values)
+        return Formula(structure, values, self.symbols, relative_errors=record["relative_errors"])
 
 
 def _checksum(text: str) -> str:
@@ -204,12 +199,10 @@ def _part_record(part: Part) -> dict[str, Any]:
 
 
 def _formula_record(formula: Formula) -> dict[str, Any]:
+    """Errors are not kept: they belong to the whole table, and are worked out at the end of every search."""
     return {
         "structure": print_text(formula.structure),
         "values": [[s.name, v if isinstance(v, float) else print_text(v)] for s, v in formula.values.items()],
-        "covariance": None if formula.covariance is None else _array_record(formula.covariance),
-        "dof": formula.dof,
-        "residual_std": None if formula.residual_std is None else str(formula.residual_std),
         "relative_errors": formula.relative_errors,
     }
 

@@ -24,7 +24,7 @@ from kanlib.errors import FormulaError, InputTypeError
 from .deadline import within
 from .parsing_syntax import CONSTANTS, FUNCTIONS, Builder, Value, short
 
-__all__ = ["free_names", "parse_formula"]
+__all__ = ["free_names", "parse_formula", "parse_structure"]
 
 _MAX_LENGTH = 10_000
 _SECONDS = 10.0  # the last guard, behind those of `parsing_syntax`
@@ -77,6 +77,31 @@ def parse_formula(
     if isinstance(result, FormulaError):
         raise result
     return result
+
+
+def parse_structure(text: str, symbols: Iterable[Symbol], values: Mapping[Symbol, Expr | float]) -> Expr:
+    """A formula's text with its constants as symbols, as `print_text` of `Formula.structure` gives it.
+
+    Their numbers are tried first: SymPy would work out a**b with 9 and 10**9 as soon as it is given them.
+
+    Parameters
+    ----------
+    text, symbols : as for `parse_formula`.
+    values : symbol -> number of the constants.
+
+    Raises
+    ------
+    FormulaError, InputTypeError
+        As `parse_formula`, of the text with the numbers in it.
+
+    Examples
+    --------
+    >>> x, a = sympy.symbols("x a", real=True)
+    >>> parse_structure("a*x**2", (x,), {a: 2.5})
+    a*x**2
+    """
+    parse_formula(text, symbols, values)
+    return parse_formula(text, (*symbols, *values))
 
 
 def free_names(text: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from sympy import Symbol
 
 from kanlib.errors import FormulaError
 
-from .parsing import parse_formula
+from .parsing import parse_formula, parse_structure
 from .printing import print_text
 
 if TYPE_CHECKING:
@@ -62,20 +62,18 @@ def from_record(cls: type[Formula], record: Mapping[str, Any]) -> Formula:
         errors = [constant["standard_error"] for constant in record["constants"] if constant["exact"] is None]
         # records of kanlib 0.1 lack the structure and relative_errors
         text = record.get("structure", record["formula"])
-        parse_formula(text, symbols, values)  # refuses a**b with 9 and 10**9, which SymPy would work out below
-        structure = parse_formula(text, (*symbols, *values))
+        structure = parse_structure(text, symbols, values)
         details = {key: record[key] for key in ("dof", "residual_std", "target")}
         relative = bool(record.get("relative_errors", False))
         variances = [np.nan if error is None else float(error) * float(error) for error in errors]
-        read = parse_formula(record["formula"], symbols)
+        covariance = None if all(error is None for error in errors) else np.diag(variances)
+        formula = cls(structure, values, symbols, names, covariance, relative_errors=relative, **details)
+        # where the two differ, the text that people read holds
+        same = str(formula) == record["formula"]
+        return formula if same else replace(formula, structure=parse_formula(record["formula"], symbols))
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         reason = f"it lacks {error}." if isinstance(error, KeyError) else str(error)
         raise FormulaError(f"The record makes no formula: {reason} Use what Formula.to_dict gave.") from error
-    covariance = None if all(error is None for error in errors) else np.diag(variances)
-    formula = cls(structure, values, symbols, names, covariance, relative_errors=relative, **details)
-    if str(formula) == record["formula"]:
-        return formula
-    return replace(formula, structure=read)  # the text that people read
 
 
 def _json_number(value: float | None) -> float | None:
