@@ -438,6 +438,7 @@ def test_without_prior_knowledge_nothing_is_refused() -> None:
         ({"start": sympy.Function("f")(m)}, "not a function kanlib evaluates"),
         ({"start": sympy.oo * m}, "finite numbers"),
         ({"start": m * sympy.Symbol("two words")}, "rename it"),
+        ({"start": m * sympy.Symbol("lambda")}, "rename it"),
         ({"start": "9**9**9*m"}, "expected powers up to"),
         ({"bounds": (0, 10**400)}, r"expected \(low, high\)"),
         ({"monotone": {"m": ["increasing"]}}, "'increasing' or 'decreasing'"),
@@ -466,5 +467,7 @@ def test_errors_are_of_the_standard_kinds_too() -> None:
         partial_law(5, "law", ("x",), (x,))  # type: ignore[arg-type]
     with pytest.raises(FormulaError):
         partial_law("k", "law", ("x",), (x,))
+    with pytest.raises(InputError, match="expected 'law' or 'factor'"):
+        partial_law("k*x", "part", ("x",), (x,))
     with pytest.raises(InputError, match="choose the same rows"):
         given_noise(1.0, 5).weight(np.zeros(4))

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from keyword import iskeyword
 
 import numpy as np
 import sympy
 from numpy.typing import NDArray
 from sympy import Dummy, Expr, Float, Symbol
 
-from kanlib.errors import FormulaError, InputTypeError
+from kanlib.errors import FormulaError, InputError, InputTypeError
 
 from ..deadline import within
 from ..description import description_length, structure_cost
@@ -25,10 +26,11 @@ from ..reduction.coordinates import Coordinates
 from ..tape import compile_tape
 from .multi_start import multi_start, spread_rows
 
-__all__ = ["PartialLaw", "partial_law"]
+__all__ = ["PartialLaw", "check_role", "partial_law"]
 
 Array = NDArray[np.float64]
 
+_ROLES = ("law", "factor")
 _ROWS = 600  # rows that constants are fitted to; the finished formula is fitted to all
 _STARTS = 10  # for the constants of a factor
 _SECONDS = 5.0
@@ -146,6 +148,13 @@ def _polynomial(symbols: Sequence[Symbol], X: Array, most: int) -> list[Expr]:
     return terms if len(terms) <= most else terms[:1]
 
 
+def check_role(role: str) -> None:
+    """Refuse what a known part of a law cannot be, with an `InputError`."""
+    if role not in _ROLES:
+        term = " A term of a sum, y = start + F, is taken off y before the search." if role == "term" else ""
+        raise InputError(f"start_role is {role!r}; expected {' or '.join(map(repr, _ROLES))}.{term}")
+
+
 def partial_law(start: str | Expr, role: str, names: Sequence[str], symbols: Sequence[Symbol]) -> PartialLaw:
     """Read the part of a law that a user knows.
 
@@ -167,6 +176,7 @@ def partial_law(start: str | Expr, role: str, names: Sequence[str], symbols: Seq
     >>> partial_law("a*exp(-b*t)", "law", ("t",), (t,)).constants
     (a, b)
     """
+    check_role(role)
     columns = {str(name): symbol for name, symbol in zip(names, symbols, strict=True)}
     columns = {**{symbol.name: symbol for symbol in symbols}, **columns}
     if isinstance(start, str):
@@ -185,7 +195,9 @@ def partial_law(start: str | Expr, role: str, names: Sequence[str], symbols: Seq
             f"start {short(str(start))!r} has none of the columns {', '.join(columns)}; name at least one."
         )
     constants = tuple(sorted(expr.free_symbols - read, key=lambda symbol: symbol.name))
-    unreadable = [constant.name for constant in constants if not constant.name.isidentifier()]
+    unreadable = [
+        constant.name for constant in constants if not constant.name.isidentifier() or iskeyword(constant.name)
+    ]
     if unreadable:
         raise FormulaError(f"start has the constant {unreadable[0]!r}; expected names such as a or k_1: rename it.")
     if expr.has(sympy.oo, sympy.zoo, sympy.nan):

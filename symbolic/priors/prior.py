@@ -26,7 +26,7 @@ from ..noise import NoiseModel, noise_models
 from ..reduction.coordinates import Coordinates
 from .functions import FunctionConstraints, function_constraints
 from .noise import RowNoise, given_noise, weighted_rows
-from .partial_law import PartialLaw, partial_law
+from .partial_law import PartialLaw, check_role, partial_law
 from .shapes import ShapeConstraints, shape_constraints
 from .units import UnitConstraints, unit_constraints
 
@@ -34,7 +34,6 @@ __all__ = ["Prior", "prior"]
 
 Array = NDArray[np.float64]
 
-_ROLES = ("law", "factor")
 _NOT_FINAL = 1e4  # times the tolerances of a shape, while constants may change: a percent of the spread
 
 
@@ -214,9 +213,7 @@ def prior(
     >>> known.refuses(Formula(sympy.sin(known.symbols[0]), {}, known.symbols), X)
     'it is not decreasing in t: its slope is 1 at t = 0'
     """
-    if start_role not in _ROLES:
-        term = " A term of a sum, y = start + F, is taken off y before the search." if start_role == "term" else ""
-        raise InputError(f"start_role is {start_role!r}; expected {' or '.join(map(repr, _ROLES))}.{term}")
+    check_role(start_role)
     symbols, _ = safe_symbols(names)
     still = tuple(j for j in range(len(names)) if np.ptp(X[:, j]) == 0.0)
     if units is None and (output_unit is not None or dimensionless_constants):
