@@ -20,6 +20,7 @@ from .reduction.reducing import reduce_coordinates
 from .separable.additive import additive_forms
 from .separable.bivariate import bivariate_forms
 from .separable.blocks import EXACT, NEAR, block_forms
+from .separable.plane_waves import plane_wave_forms
 from .univariate.candidates import univariate_candidates
 from .univariate.operon import operon_candidates
 from .view import View
@@ -114,6 +115,7 @@ class _Proposals:
             # a fast wave of one coordinate, which no polynomial follows, is seen without the others only
             for z, symbol in zip(view.Z.T, view.inputs, strict=True):
                 yield self._curves(z, symbol, self.target, view.weight)
+            yield plane_wave_forms(view.Z, self.target, view.weight, view.inputs, self.expired)
         if k == 2:
             yield bivariate_forms(*sums)
         if 3 <= k <= _MANY:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sympy import Expr, Symbol
 
 from .curve import CONSTANTS, Curve, Form, combination
+from .tuning import tuned, wave_design
 
 __all__ = ["sums_of_exponentials", "sums_of_waves"]
 
@@ -28,14 +29,14 @@ def sums_of_waves(curve: Curve, symbol: Symbol, *, most: int = 3) -> list[Form]:
     """Sums of one to ``most`` sines with free frequencies and phases, with and without a line, and two chirps."""
     u = _unit(curve)[0]
     straight = np.concatenate([np.geomspace(0.4, 1.2, 6), np.arange(1.4, 80, 0.2)])
-    grid = np.stack([np.zeros_like(straight), straight], axis=1)
+    grid = straight[:, None]
     line = np.stack([np.ones_like(u), u], axis=1)
-    forms = _pursued(curve, line[:, :1], grid, most, symbol, chirped=False)
-    forms += _pursued(curve, line, grid, min(most, 2), symbol, chirped=False)
+    forms = _pursued(curve, line[:, :1], grid, most, symbol)
+    forms += _pursued(curve, line, grid, min(most, 2), symbol)
     bends, slopes = np.arange(0.0, 24, 1.0), np.arange(-24, 24.1, 1.0)
     grid = np.array([(p, w) for p, w in itertools.product(bends, slopes) if p > 0 or w > 0])
     for skip in range(_STARTS):
-        forms += _pursued(curve, line[:, :1], grid, 2, symbol, chirped=True, skip=skip)
+        forms += _pursued(curve, line[:, :1], grid, 2, symbol, skip=skip)
     return forms
 
 
@@ -45,33 +46,27 @@ def _unit(curve: Curve) -> tuple[Array, Array, float, float]:
     return (curve.x - middle) / half, np.sqrt(curve.weight), middle, half
 
 
-def _pursued(
-    curve: Curve, fixed: Array, grid: Array, most: int, symbol: Symbol, *, chirped: bool, skip: int = 0
-) -> list[Form]:
-    """Waves of a grid one after the other; ``skip`` starts from the next best first wave."""
+def _pursued(curve: Curve, fixed: Array, grid: Array, most: int, symbol: Symbol, *, skip: int = 0) -> list[Form]:
+    """Waves of a grid (w, 1), or (w, 2) of chirps, one after the other; ``skip``: the next best first wave."""
     u, root, middle, half = _unit(curve)
     fixed, z = fixed * root[:, None], curve.y * root
-    angle = grid[:, 0, None] * u**2 + grid[:, 1, None] * u
+    features = np.stack([u**2, u], axis=1)[:, -grid.shape[1] :]
+    angle = grid @ features.T
     waves = np.stack([np.sin(angle), np.cos(angle)], axis=1) * root  # (w, 2, n)
-    chosen = np.zeros((0, 2))
+    chosen = np.zeros((0, grid.shape[1]))
     forms: list[Form] = []
     for k in range(most):
-        gain = _gains(waves, _design(fixed, u, root, chosen), z)
+        gain = _gains(waves, wave_design(fixed, features, root, chosen), z)
         best = int(np.argmax(gain))
         for _ in range(skip if k == 0 else 0):
             gain[np.max(np.abs(grid - grid[best]), axis=1) < 2.5] = -1.0
             best = int(np.argmax(gain))
         chosen = np.vstack([chosen, grid[best]])
-        chosen, weights, residual = _tuned(fixed, u, root, chosen, z, chirped)
-        forms += _wave_forms(fixed.shape[1], weights, chosen, middle, half, symbol, chirped)
+        chosen, weights, residual = tuned(fixed, features, root, chosen, z)
+        forms += _wave_forms(fixed.shape[1], weights, chosen, middle, half, symbol)
         if float(residual @ residual) < 1e-24 * curve.spread:
             break
     return forms
-
-
-def _design(fixed: Array, u: Array, root: Array, rates: Array) -> Array:
-    angles = [p * u**2 + w * u for p, w in rates]
-    return np.hstack([fixed, *[np.stack([np.sin(a) * root, np.cos(a) * root], axis=1) for a in angles]])
 
 
 def _gains(waves: Array, design: Array, z: Array) -> Array:
@@ -88,55 +83,14 @@ def _gains(waves: Array, design: Array, z: Array) -> Array:
     return np.where(fine, gain / np.where(fine, determinant, 1.0), -1.0)
 
 
-def _tuned(
-    fixed: Array, u: Array, root: Array, rates: Array, z: Array, chirped: bool, steps: int = 25
-) -> tuple[Array, Array, Array]:
-    """Damped Gauss-Newton on the rates, everything linear eliminated: rates, weights, residual."""
-
-    def solved(trial: Array) -> tuple[float, Array, Array, Array]:
-        design = _design(fixed, u, root, trial)
-        weights: Array = np.asarray(np.linalg.lstsq(design, z, rcond=1e-10)[0], dtype=np.float64)
-        residual = z - design @ weights
-        return float(residual @ residual), design, weights, residual
-
-    error, design, weights, residual = solved(rates)
-    first, damping = fixed.shape[1], 1e-3
-    for _ in range(steps):
-        columns = []
-        for k in range(len(rates)):
-            i = first + 2 * k
-            slope = weights[i] * design[:, i + 1] - weights[i + 1] * design[:, i]
-            columns += [slope * u**2, slope * u] if chirped else [slope * u]
-        q = np.linalg.qr(design)[0]
-        jacobian = np.stack(columns, axis=1)
-        jacobian = jacobian - q @ (q.T @ jacobian)
-        normal = jacobian.T @ jacobian
-        normal += damping * np.diag(np.diag(normal)) + 1e-30 * np.eye(len(normal))
-        step = np.linalg.lstsq(normal, jacobian.T @ residual, rcond=1e-14)[0].reshape(len(rates), -1)
-        trial = rates + (step if chirped else np.hstack([np.zeros((len(rates), 1)), step]))
-        new = solved(trial)
-        if new[0] < error:
-            gained = new[0] < 0.999999 * error
-            rates, (error, design, weights, residual) = trial, new
-            damping /= 10
-            if not gained:
-                break
-        else:
-            damping *= 10
-            if damping > 1e4:
-                break
-    return rates, weights, residual
-
-
-def _wave_forms(
-    first: int, weights: Array, rates: Array, middle: float, half: float, symbol: Symbol, chirped: bool
-) -> list[Form]:
+def _wave_forms(first: int, weights: Array, rates: Array, middle: float, half: float, symbol: Symbol) -> list[Form]:
     """The sum as a form, and as a product where two waves are of one size."""
     line = [] if first == 1 else [(symbol, weights[1] / half)]
     offset = weights[0] - (weights[1] * middle / half if first == 2 else 0.0)
     base = combination([sympy.S.One, *[e for e, _ in line]], [offset, *[value for _, value in line]])
-    waves = []
-    for k, (p, w) in enumerate(rates.tolist()):
+    waves, chirped = [], rates.shape[1] == 2
+    for k, (*bends, w) in enumerate(rates.tolist()):
+        p = bends[0] if bends else 0.0
         sine, cosine = weights[first + 2 * k], weights[first + 2 * k + 1]
         # (x - m)/h for u
         bend, slope = p / half**2, w / half - 2 * p * middle / half**2
