@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .constancy import drift
 from .description import structure_cost
 from .discovery import FrontPoint
 from .formula import Formula
@@ -28,6 +29,7 @@ _SLACK = 3.0  # nats
 _HOPELESS = 2.0  # times the error of the best network
 # Fitted constants, and the relative error that is no accident with so many: a series of sin(x) may reach 1e-11.
 _NO_ACCIDENT = ((2, 1e-10), (5, 1e-13), (99, 3e-15))
+_DRIFT = 1e-6  # chance of a change of the constants along a column, from which they are said to change
 _ROWS_PER_CONSTANT = 2  # different rows; replicates that were held out have been seen
 
 
@@ -111,6 +113,8 @@ class Judging:
             judgement = Judgement(False, (reason,))
         if judgement.accepted:
             judgement = self._as_known(formula, everywhere, judgement)
+        if judgement.accepted and rmse > EXACT * problem.spread:
+            judgement = self._constant(formula, everywhere, noise, judgement)
         imitates = imitation(formula) if rmse > EXACT * problem.spread else None
         if judgement.accepted and imitates is not None:
             judgement = Judgement(False, (imitates,))
@@ -130,6 +134,18 @@ class Judging:
             few = self.held is None
             self._polynomials[key] = polynomial_length(self.problem.X, self.problem.y, columns, noise, one_by_one=few)
         return self._polynomials[key]
+
+    def _constant(self, formula: Formula, everywhere: Array, noise: NoiseModel, judgement: Judgement) -> Judgement:
+        """The judgement of a formula that passed, after a look whether its constants hold along every column."""
+        problem = self.problem
+        found = drift(formula, problem.X, everywhere, problem.varying, noise.weight(problem.y))
+        if found is None:
+            return judgement
+        if found.chance < _DRIFT:
+            column = problem.names[found.column]
+            return Judgement(False, (f"its constants are none: they change with {column} (chance {found.chance:.0e})",))
+        reason = f"its constants hold along every column (chance of such a change: {found.chance:.2g})"
+        return Judgement(True, (*judgement.reasons, reason))
 
     def _as_known(self, formula: Formula, everywhere: Array, judgement: Judgement) -> Judgement:
         """The judgement of a formula that passed, in the light of what is known of laws in general and of this one."""
