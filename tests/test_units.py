@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
+import re
 from fractions import Fraction
 from typing import Any
 
@@ -88,7 +89,11 @@ MEANT = {
     "Nm": r"N\*m",
     "kNm/rad": r"N\*m",
     "k": "kelvin",
-    "G": "tesla",
+    "G": "Gaussian",
+    "Gs": "gauss",
+    "kt": "knot",
+    "mg N/L": "element",
+    "° C": "degC",
     "ms-1": "m/s",
     "ms^-2": "m/s",
     "deg C": "degC",
@@ -98,6 +103,64 @@ MEANT = {
     "W/m²K": r"J/\(mol\*K\)",
     "m/(J/kg K)": r"J/\(mol\*K\)",
 }
+
+
+# what pint makes of a text, by its own name, and what the writer is told
+MISUNDERSTOOD = {
+    "cNm": ("centinumber_meter", r"N\*m"),
+    "uNm": ("micronumber_meter", r"N\*m"),
+    "nG": ("nanogauss", "A/m"),
+    "MG": ("megagauss", "A/m"),
+    "kilogauss": ("kilogauss", "A/m"),
+    "Oe": ("oersted", "A/m"),
+    "Mx": ("maxwell", "A/m"),
+    "statC": ("franklin", "A/m"),
+    "esu": ("franklin", "A/m"),
+    "statohm": ("statohm", "A/m"),  # without half powers, but no ohm either
+    "cfm": ("centifermi", "cubic feet per minute"),
+    "cu ft": ("centiunified_atomic_mass_unit", "cubic foot"),
+    "ppt": ("picopint", "parts per trillion"),
+    "ph": ("picohour", "picohour"),
+    "dpi": ("dry_pint", "dots_per_inch"),
+    "1/k": ("boltzmann_constant", "kelvin"),
+    "cp": ("cup", "centipoise"),
+    "mb": ("millibarn", "mbar"),
+    "rads/s": ("rads", r"rad \(angle\)"),
+    "mil": ("mil", "thou"),
+    "mPas": ("millipascal", r"mPa\*s"),
+    "fl oz": ("femtoliter times ounce", "fluid_ounce"),
+    "degree celsius": ("degree times delta_degree_Celsius", "degC"),
+    "W/(m degree kelvin)": ("degree times kelvin", "K for a degree"),
+    "bar(g)": ("bar times gram", "unit alone"),
+}
+
+
+@pytest.mark.parametrize("text", MISUNDERSTOOD)
+def test_what_pint_takes_for_another_unit_is_refused_by_its_name(text: str) -> None:
+    read, meant = MISUNDERSTOOD[text]
+    with pytest.raises(InputError, match=rf"{re.escape(text)}' of 'a' would be read as {read}; write .*{meant}"):
+        Units.parse({"a": text}, "yr")
+
+
+@pytest.mark.parametrize(
+    ("text", "factor"),
+    [
+        ("fm", 1e-15),
+        ("centifermi", 1e-17),
+        ("number_meter", 1e3),
+        ("k_B", 1.380649e-23),
+        ("dry_pint", 5.506e-4),
+        ("mAU", 1e-3),
+        ("fb", 1e-43),
+        ("kHz", 1e3),
+        ("lbs", 0.45359237),
+        ("kcounts", 1e3),
+        ("deg/K", math.pi / 180),
+        ("W/(m*delta_degC)", 1.0),
+    ],
+)
+def test_units_that_are_written_out_or_customary_are_read(text: str, factor: float) -> None:
+    assert Units.parse([text], "").factors[0] == pytest.approx(factor, rel=1e-3)
 
 
 @pytest.mark.parametrize(("text", "meant"), MEANT.items())

@@ -1,7 +1,8 @@
 """The text of a unit as `pint` shall read it; what pint reads otherwise than people mean it is refused.
 
-pint takes "1e3 m" for an elementary charge cubed, "W/m²K" for W/m² times K, "Nm" for a number times a metre, and works
-9**9**9 out. A wrong dimension would only show as a law that is refused, so every such text is an error with advice.
+pint takes "1e3 m" for an elementary charge cubed, "W/m²K" for W/m² times K, "ms-1" for 1/millisecond, and works 9**9**9
+out. A wrong dimension would only show as a law that is refused, so every such text is an error with advice. Here is
+what can only be seen in the text; `kanlib.symbolic.units.readings` looks at what pint made of it.
 """
 
 from __future__ import annotations
@@ -20,20 +21,13 @@ _POWER = re.compile(
 )
 _NAME = r"(?:(?:[^\W\d]*°[CFKR]?|[^\W\d]\w*|1)(?!\w)|%)"
 _MIXED = re.compile(rf"/\s*{_NAME}[\s*.]*{_NAME}")  # J/mol K, where the denominator is left open
-# what pint reads, and what may have been meant
+# texts of which pint's own names tell nothing: what may have been meant
 _TRAPS = (
-    (r"AU", "au (astronomical unit) or absorbance_unit"),
-    (r"pH", "'' (a pure number) or picohenry"),
-    (r"[mkMGµμnpT]?Nm", "N*m (newton metre) or number_meter"),
-    (r"k", "K (kelvin), boltzmann_constant, or convert thousands"),
-    (r"R", "molar_gas_constant, roentgen or degR"),
-    (
-        r"[mkµμ]?(?:G|gauss)",
-        "tesla, after converting the column: in its own system a gauss (1e-4 T) has another dimension",
-    ),
     (r"ms\s*(?:\*\*|\^)?\s*\(?-\d", "m/s (m/s^2) or 1/millisecond"),
-    (r"deg(?:ree)?s?\s+[CFKR]", "degC (degF, kelvin) or degree*coulomb (degree*farad)"),
+    (r"(?:deg(?:ree)?s?|°)\s+[CFKR]", "degC (degF, kelvin) or degree*coulomb (degree*farad)"),
     (r"(?:wt|vol|mol)\s*%", "percent"),
+    (r"kt", "knot or kilometric_ton"),
+    (r"[mkMGµμnpu]?(?:g|mol)\s+[CNPS]", "kg (mol) alone for that much of an element, or kg*C with a * for a product"),
 )
 _MEANT = [(re.compile(rf"(?<![\w°])(?:{pattern})(?!\w)"), advice) for pattern, advice in _TRAPS]
 

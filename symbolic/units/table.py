@@ -1,6 +1,7 @@
 """The units of a table: texts such as "kg m-3", read into exponents of base dimensions and factors to SI.
 
-`pint` knows the units; `kanlib.symbolic.units.spelling` refuses what it reads otherwise than people mean it.
+`pint` knows the units; `kanlib.symbolic.units.spelling` and `kanlib.symbolic.units.readings` refuse what it reads
+otherwise than people mean it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from sympy import Mul, Symbol
 from kanlib.errors import InputError
 
 from ..parsing_syntax import short
+from .readings import misunderstood
 from .spelling import misread, spelled
 
 __all__ = ["Dimension", "Units", "as_fraction", "to_base"]
@@ -112,10 +114,11 @@ def _read(text: str, column: str) -> tuple[dict[str, Fraction], float]:
     meant = None if spelling is None else misread(spelling)
     if meant is not None:
         raise InputError(f"The unit {plain!r} of {column} has two meanings; write {meant}.")
-    quantity, exponents, factor = None, {}, math.nan
+    quantity, exponents, factor, wrong = None, {}, math.nan, None
     try:
         if spelling is not None:
             quantity = registry.Quantity(1.0, registry.parse_units(spelling))
+            wrong = misunderstood(registry, spelling, quantity.unit_items())
             if quantity._is_multiplicative:
                 exponents = {name.strip("[]"): as_fraction(power) for name, power in quantity.dimensionality.items()}
                 factor = float(quantity.to_base_units().magnitude)
@@ -126,6 +129,8 @@ def _read(text: str, column: str) -> tuple[dict[str, Fraction], float]:
             f"The unit {short(repr(text))} of {column} is not known; expected one such as 'm/s^2', 'kg', 'J/(mol*K)', "
             "or '' for a pure number, without a number in front."
         )
+    if wrong is not None:
+        raise InputError(f"The unit {plain!r} of {column} would be read as {wrong[0]}; write {wrong[1]}.")
     if not quantity._is_multiplicative:
         raise InputError(
             f"The unit {text!r} of {column} does not start at zero or is logarithmic, so products with it mean "
