@@ -8,6 +8,7 @@ what can only be seen in the text; `kanlib.symbolic.units.readings` looks at wha
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 __all__ = ["misread", "spelled"]
 
@@ -20,9 +21,11 @@ _POWER = re.compile(
     r"(?!\d|\.\d|\s*\*\*|\s*\^)"  # all of the number, and no tower of powers
 )
 _NAME = r"(?:(?:[^\W\d]*°[CFKR]?|[^\W\d]\w*|1)(?!\w)|%)"
-_MIXED = re.compile(rf"/\s*{_NAME}[\s*.]*{_NAME}")  # J/mol K, where the denominator is left open
+_DIVIDED = re.compile(r"(/|\bper\b)")
+_MODIFIER = re.compile(r"\b(?:square|sq|cubic)\s+|\s+(?:squared|cubed)\b")
 # texts of which pint's own names tell nothing: what may have been meant
 _TRAPS = (
+    (r"sqrt(?=\s*\()", "a power, Hz^0.5 for sqrt(Hz)"),  # before the rest, which takes it for a factor
     (r"ms\s*(?:\*\*|\^)?\s*\(?-\d", "m/s (m/s^2) or 1/millisecond"),
     (r"(?:deg(?:ree)?s?|°)\s+[CFKR]", "degC (degF, kelvin) or degree*coulomb (degree*farad)"),
     (r"(?:wt|vol|mol)\s*%", "percent"),
@@ -59,7 +62,7 @@ def misread(text: str) -> str | None:
     Examples
     --------
     >>> misread("J/mol K")
-    'J/(mol*K), or K*J/mol: what stands after a / is left open'
+    'brackets around all that is divided by, as in a/(b*c) or a/(b/c)'
     >>> misread("J/(mol K)") is None
     True
     """
@@ -67,8 +70,21 @@ def misread(text: str) -> str | None:
         if pattern.search(text):
             return advice
     flat = _POWER.sub(" ", text)
+    open_ended = False
     while (inner := re.search(r"\(([^()]*)\)", flat)) is not None:
-        if _MIXED.search(inner[1]):
-            break
+        open_ended = open_ended or _open_ended(inner[1])
         flat = f"{flat[: inner.start()]} u {flat[inner.end() :]}"
-    return "J/(mol*K), or K*J/mol: what stands after a / is left open" if _MIXED.search(flat) else None
+    if open_ended or _open_ended(flat):
+        return "brackets around all that is divided by, as in a/(b*c) or a/(b/c)"
+    return None
+
+
+def _open_ended(text: str) -> bool:
+    """Whether it is left open what all is divided by, as in J/mol K and N per m/s; J/mol/K and m/s per K are clear.
+
+    pint works from left to right, with "per" as another sign for a slash; in English "per" takes all that follows.
+    """
+    _, *rest = _DIVIDED.split(_MODIFIER.sub(" ", text))
+    signs, parts = rest[::2], rest[1::2]
+    products = any(len(re.findall(_NAME, part)) > 1 for part in parts)
+    return products or any(sign == "per" and after == "/" for sign, after in pairwise(signs))
