@@ -19,6 +19,7 @@ from kanlib.symbolic.library import allowed_functions, functions_of
 from kanlib.symbolic.noise import EQUAL
 from kanlib.symbolic.priors import Prior, prior
 from kanlib.symbolic.priors.functions import function_constraints
+from kanlib.symbolic.priors.multi_start import multi_start
 from kanlib.symbolic.priors.noise import given_noise, weighted_rows
 from kanlib.symbolic.priors.partial_law import partial_law
 from kanlib.symbolic.priors.shapes import shape_constraints
@@ -256,6 +257,13 @@ def test_sizes_beyond_floats_are_no_crash(size: float, text: str) -> None:
     X = size * np.random.default_rng(0).uniform(1, 2, (40, 1))
     for best in known("t", X, X[:, 0] / size, start=text).start_candidates(X, X[:, 0] / size, n_starts=3)[:1]:
         assert math.isfinite(best.rmse)
+
+
+def test_a_size_is_read_off_a_power_of_any_height() -> None:
+    """The dimension of a in a*t**20000 is not to be a text: a formula that is read has no such powers."""
+    X = np.linspace(0.999, 1.001, 60)[:, None]
+    (best, *_) = multi_start(c1 * t**20000, (c1,), (t,), X, 3 * X[:, 0] ** 20000)
+    assert best.values == pytest.approx([3.0], rel=1e-6)
 
 
 def test_a_known_factor_is_a_coordinate_with_its_constants_fitted() -> None:

@@ -270,6 +270,14 @@ def test_free_constants_take_what_dimension_is_needed() -> None:
     assert not check(a + b * t, MOTION, COLUMNS)
 
 
+def test_dimensions_of_constants_are_vectors_beside_their_texts() -> None:
+    found = check(a + b * t**p, MOTION, COLUMNS, free_constants=True)
+    vectors = dict(found.dimensions)
+    assert vectors[a] == MOTION.output and vectors[b] is None
+    assert MOTION.exponents(MOTION.column(4)) == {"length": 1, "time": -1}
+    assert check(a * x + t, MOTION, COLUMNS, free_constants=True).dimensions == ()
+
+
 def test_one_constant_cannot_have_two_dimensions() -> None:
     """a*x + a*t is wrong whatever a is, while a*x + b*t is right."""
     assert not check(a * x + a * t, MOTION, COLUMNS, free_constants=True)

@@ -91,6 +91,17 @@ class Units:
         """Exponents (k,) of one column."""
         return tuple(row[index] for row in self.matrix)
 
+    def exponents(self, dimension: Dimension) -> dict[str, Fraction]:
+        """Base dimension -> exponent, without those that are zero: the same for the same dimension in any table.
+
+        Examples
+        --------
+        >>> units = Units.parse(["m", "kg"], "m/s")
+        >>> {name: str(power) for name, power in units.exponents(units.output).items()}
+        {'length': '1', 'time': '-1'}
+        """
+        return {name: power for name, power in zip(self.base, dimension, strict=True) if power}
+
     def text(self, dimension: Dimension) -> str:
         """A dimension for people: ``length/time**2``; "1" for a pure number."""
         powers = zip(self.base, dimension, strict=True)
