@@ -417,6 +417,12 @@ def test_without_prior_knowledge_nothing_is_refused() -> None:
     assert nothing.noise_models(np.array([-1.0, 1.0])) == (EQUAL,)
 
 
+def test_a_root_may_be_required_where_only_its_reciprocal_is_forbidden() -> None:
+    allowed = function_constraints(forbidden=["reciprocal_sqrt", "power"], required=["sqrt"])
+    assert allowed.refuses(sympy.sqrt(x)) is None
+    assert allowed.refuses(1 / sympy.sqrt(x)) is not None
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -432,6 +438,11 @@ def test_without_prior_knowledge_nothing_is_refused() -> None:
         ({"forbidden": "sin"}, "expected a list"),
         ({"required": ["gaussian"]}, "expected names among"),
         ({"required": ["sin"], "forbidden": ["cos"]}, "take one of them out"),
+        ({"required": ["power"], "forbidden": ["power"]}, "take one of them out"),
+        (
+            {"required": ["reciprocal_sqrt"], "forbidden": ["sqrt"]},
+            "'reciprocal_sqrt' is required and 'sqrt' forbidden",
+        ),
         ({"primitives": ["sin"], "forbidden": ["cos"]}, "every primitive"),
         ({"monotone": {"z": "increasing"}}, "expected one of 'm', 'a'"),
         ({"monotone": {"m": "up"}}, "'increasing' or 'decreasing'"),
