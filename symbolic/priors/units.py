@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from sympy import Add, Dummy, Expr, Mul, Pow, Rational, Symbol
 
 from kanlib.errors import InputError
+from kanlib.plain import short
 
 from ..formula import Formula
-from ..parsing_syntax import short
 from ..reduction.coordinates import Coordinates
 from ..units import Consistency, Groups, Units, check, dimensionless_groups
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from sympy import Mul, Symbol
 
 from kanlib.errors import InputError
+from kanlib.plain import short
 
-from ..parsing_syntax import short
 from .readings import misunderstood
 from .spelling import misread, spelled
 
