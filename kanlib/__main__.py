@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import math
 import sys
 import warnings
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from .arguments import parser, say
 from .errors import InputError, KanlibError, KanlibWarning, StorageError
 from .files import check_writable, write_atomically
+from .plain import json_number
 from .table import read_table
 
 if TYPE_CHECKING:
@@ -121,19 +121,19 @@ def record(found: Discovery) -> dict[str, Any]:
         "formula": None if formula is None else str(formula),
         "latex": None if formula is None else formula.latex(),
         "symbols": {} if formula is None else dict(formula.symbols_map),
-        "r2": _finite(found.r2),
-        "rmse": _finite(found.rmse),
-        "seconds": _finite(found.seconds),
+        "r2": json_number(found.r2),
+        "rmse": json_number(found.rmse),
+        "seconds": json_number(found.seconds),
         "constants": [
-            {"value": _finite(c.value), "standard_error": _finite(c.standard_error), "exact": c.exact}
+            {"value": json_number(c.value), "standard_error": json_number(c.standard_error), "exact": c.exact}
             for c in (() if formula is None else formula.constants)
         ],
         "front": [
             {
                 "complexity": p.complexity,
-                "rmse": _finite(p.rmse),
+                "rmse": json_number(p.rmse),
                 "formula": str(p.formula),
-                "length": _finite(p.length),
+                "length": json_number(p.length),
                 "accepted": p.accepted,
             }
             for p in found.front
@@ -147,7 +147,7 @@ def describe(found: Discovery, most: int = 8) -> str:
         parts = ["\n".join([f"none: {found.message}", *(f"- {reason}" for reason in found.reasons)])]
     else:
         parts = [f"found in {found.seconds:.1f} s\n{found.formula.summary()}"]
-    named = {"R^2": _finite(found.r2), "RMSE": _finite(found.rmse)}
+    named = {"R^2": json_number(found.r2), "RMSE": json_number(found.rmse)}
     scores = [f"{name} {value:.6g}" for name, value in named.items() if value is not None]
     if scores:
         whose = "formula" if found.status == "found" else "network"
@@ -171,10 +171,6 @@ def _once(pairs: Sequence[tuple[str, str]], option: str) -> dict[str, str]:
             )
         found[column] = text
     return found
-
-
-def _finite(value: float | None) -> float | None:
-    return float(value) if value is not None and math.isfinite(value) else None
 
 
 def _workers(n: int) -> AbstractContextManager[ProcessPoolExecutor | None]:

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
+from .plain import short
 
 MIN_ROWS = 5
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
@@ -260,8 +261,7 @@ def _reject(cell: str, line: int, name: str) -> NoReturn:
         raise InputError(f"{where} is infinite ({cell!r}); expected a finite number. Remove the row.")
     if re.fullmatch(r"[+-]?[\d.]*,\d+([eE][+-]?\d+)?", cell, re.ASCII):
         raise InputError(f"{where} is {cell!r}; expected a number like 1234.5. Write it with a decimal point.")
-    shown = cell if len(cell) <= 40 else cell[:37] + "..."
     raise InputError(
-        f"{where} is {shown!r}; expected a number. Correct the cell, or leave the column out "
+        f"{where} is {short(cell, 40)!r}; expected a number. Correct the cell, or leave the column out "
         "(`columns`, on the command line --inputs, names those to read)."
     )

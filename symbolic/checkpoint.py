@@ -25,6 +25,7 @@ from kanlib import __version__
 from kanlib.errors import FormulaError, InputError
 from kanlib.files import check_writable, write_atomically
 from kanlib.network import KAN
+from kanlib.plain import json_number
 
 from .formula import Formula
 from .joint import Candidate
@@ -194,7 +195,7 @@ def _part_record(part: Part) -> dict[str, Any]:
         ],
         "network": None if part.network is None else _network_record(part.network),
         "grid_size": part.grid_size,
-        "error": part.error if math.isfinite(part.error) else None,
+        "error": json_number(part.error),
     }
 
 

@@ -20,9 +20,10 @@ from sympy import Expr, Float, Symbol
 from sympy.core.parameters import distribute
 
 from kanlib.errors import FormulaError, InputTypeError
+from kanlib.plain import short
 
 from .deadline import within
-from .parsing_syntax import CONSTANTS, FUNCTIONS, Builder, Value, short
+from .parsing_syntax import CONSTANTS, FUNCTIONS, Builder, Value
 
 __all__ = ["free_names", "parse_formula", "parse_structure"]
 

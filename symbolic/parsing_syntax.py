@@ -18,8 +18,9 @@ from sympy import Add, Expr, Float, Integer, Mul, Symbol
 from sympy.core.parameters import distribute
 
 from kanlib.errors import FormulaError
+from kanlib.plain import short
 
-__all__ = ["CONSTANTS", "FUNCTIONS", "Builder", "Value", "short"]
+__all__ = ["CONSTANTS", "FUNCTIONS", "Builder", "Value"]
 
 _MAX_DEPTH = 120
 _MAX_TOWER = 30  # of ** within each other: SymPy's questions about signs take several times as long for every ten more
@@ -236,7 +237,3 @@ def _distributed(function: Callable[..., Expr]) -> Callable[..., Expr]:
 def _nearest(name: str, known: list[str]) -> str:
     found = difflib.get_close_matches(name, known, n=1)
     return f". Did you mean {found[0]}?" if found else ""
-
-
-def short(text: str) -> str:
-    return text if len(text) <= 80 else f"{text[:77]}..."

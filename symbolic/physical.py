@@ -159,7 +159,7 @@ def physical_notes(formula: Formula, physical: bool | Sequence[str], units: Unit
     if physical is None or physical is False:
         return []
     names = None if physical is True else [constant.symbol for constant in _chosen(physical)]
-    scales: dict[str, tuple[float, str]] = {}
+    scales: dict[str, tuple[float, dict[str, Fraction] | None]] = {}
     if units is not None:
         if not units.coherent:
             return [
@@ -169,11 +169,12 @@ def physical_notes(formula: Formula, physical: bool | Sequence[str], units: Unit
     notes = []
     for constant in formula.constants:
         error = constant.standard_error or 0.0
-        scale, dimension = scales.get(constant.symbol, (math.nan if units is not None else 1.0, "any"))
+        scale, dimension = scales.get(constant.symbol, (math.nan if units is not None else 1.0, None))
         if not error <= _WELL_KNOWN * abs(constant.value):
             continue
         matches = match_physical(constant.value * scale, error * scale, names)
-        matches = [match for match in matches if dimension in ("any", _dimension(match.constant.unit, match.power))]
+        if dimension is not None:
+            matches = [match for match in matches if dimension == _dimension(match.constant.unit, match.power)]
         if matches:
             number = constant.exact or format_value(constant.value, constant.standard_error)
             converted = "" if scale == 1.0 else f" ({constant.value * scale:.9g} in SI units)"
@@ -182,10 +183,10 @@ def physical_notes(formula: Formula, physical: bool | Sequence[str], units: Unit
 
 
 @lru_cache(maxsize=256)
-def _dimension(unit: str, power: Fraction) -> str:
-    """Of a power of a unit, in the words of `Consistency.constants`."""
+def _dimension(unit: str, power: Fraction) -> dict[str, Fraction]:
+    """Of a power of a unit, as `Units.exponents` has it."""
     units = Units.parse([unit], "")
-    return units.text(tuple(power * exponent for exponent in units.column(0)))
+    return units.exponents(tuple(power * exponent for exponent in units.column(0)))
 
 
 def _plain_cost(value: float, error: float) -> float:

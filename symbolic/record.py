@@ -10,6 +10,7 @@ import numpy as np
 from sympy import Symbol
 
 from kanlib.errors import FormulaError
+from kanlib.plain import json_number
 
 from .parsing import parse_formula, parse_structure
 from .printing import print_text
@@ -34,12 +35,12 @@ def to_record(formula: Formula) -> dict[str, Any]:
             {
                 "symbol": constant.symbol,
                 "value": constant.value,
-                "standard_error": _json_number(constant.standard_error),
+                "standard_error": json_number(constant.standard_error),
                 "exact": constant.exact,
             }
             for constant in formula.constants
         ],
-        "residual_std": _json_number(formula.residual_std),
+        "residual_std": json_number(formula.residual_std),
         "dof": formula.dof,
         "relative_errors": formula.relative_errors,
     }
@@ -74,8 +75,3 @@ def from_record(cls: type[Formula], record: Mapping[str, Any]) -> Formula:
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         reason = f"it lacks {error}." if isinstance(error, KeyError) else str(error)
         raise FormulaError(f"The record makes no formula: {reason} Use what Formula.to_dict gave.") from error
-
-
-def _json_number(value: float | None) -> float | None:
-    """JSON has no NaN and no infinity: both become null."""
-    return value if value is not None and np.isfinite(value) else None

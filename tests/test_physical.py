@@ -169,6 +169,15 @@ def test_mixed_units_are_said_to_leave_nothing_to_compare() -> None:
     assert "not looked for" in note and "SI units" in note
 
 
+def test_a_dimension_of_a_power_with_many_digits_is_kept_as_it_is() -> None:
+    """length**1.23456789123: no text, where a fraction of it is written and read again, is in the way."""
+    known = unit_constraints(("r",), (r,), ["cm"], "cm")
+    scale, dimension = known.constants_to_si(Formula(g * r**T, {g: 2.0, T: 1.23456789123}, (r,)))["g"]
+    assert dimension == {"length": 1 - Fraction(1.23456789123)}
+    assert scale == pytest.approx(0.01 ** (1 - 1.23456789123), rel=1e-12)
+    assert known.constants_to_si(Formula(g * T * r, {g: 2.0, T: 3.0}, (r,)))["g"][1] is None
+
+
 def test_a_name_of_another_dimension_is_none() -> None:
     line = unit_constraints(("m",), (m,), ["kg"], "s")
     law = _law(codata.c, g * m, (m,))

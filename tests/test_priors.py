@@ -19,6 +19,7 @@ from kanlib.symbolic.library import allowed_functions, functions_of
 from kanlib.symbolic.noise import EQUAL
 from kanlib.symbolic.priors import Prior, prior
 from kanlib.symbolic.priors.functions import function_constraints
+from kanlib.symbolic.priors.multi_start import multi_start
 from kanlib.symbolic.priors.noise import given_noise, weighted_rows
 from kanlib.symbolic.priors.partial_law import partial_law
 from kanlib.symbolic.priors.shapes import shape_constraints
@@ -251,11 +252,26 @@ def test_the_better_form_is_first_and_weights_count() -> None:
     assert list(best.values.values()) == pytest.approx([2.0])
 
 
-@pytest.mark.parametrize(("size", "text"), [(2.0, "a*t**1000"), (1e30, "sin(b*t**12)"), (1e200, "sin(b*t) + c")])
-def test_sizes_beyond_floats_are_no_crash(size: float, text: str) -> None:
+@pytest.mark.parametrize(
+    ("size", "text", "count"),
+    [
+        (2.0, "a*t**1000", 0),  # 4**1000 is no float: whatever a is, no start is finite
+        (1e30, "sin(b*t**12)", 0),
+        (1e200, "sin(b*t) + c", 3),  # as many optima as are kept
+    ],
+)
+def test_sizes_beyond_floats_are_no_crash(size: float, text: str, count: int) -> None:
     X = size * np.random.default_rng(0).uniform(1, 2, (40, 1))
-    for best in known("t", X, X[:, 0] / size, start=text).start_candidates(X, X[:, 0] / size, n_starts=3)[:1]:
-        assert math.isfinite(best.rmse)
+    found = known("t", X, X[:, 0] / size, start=text).start_candidates(X, X[:, 0] / size, n_starts=3)
+    assert len(found) == count
+    assert all(math.isfinite(candidate.rmse) for candidate in found)
+
+
+def test_a_size_is_read_off_a_power_of_any_height() -> None:
+    """The dimension of a in a*t**20000 is not to be a text: a formula that is read has no such powers."""
+    X = np.linspace(0.999, 1.001, 60)[:, None]
+    (best, *_) = multi_start(c1 * t**20000, (c1,), (t,), X, 3 * X[:, 0] ** 20000)
+    assert best.values == pytest.approx([3.0], rel=1e-6)
 
 
 def test_a_known_factor_is_a_coordinate_with_its_constants_fitted() -> None:
@@ -401,6 +417,12 @@ def test_without_prior_knowledge_nothing_is_refused() -> None:
     assert nothing.noise_models(np.array([-1.0, 1.0])) == (EQUAL,)
 
 
+def test_a_root_may_be_required_where_only_its_reciprocal_is_forbidden() -> None:
+    allowed = function_constraints(forbidden=["reciprocal_sqrt", "power"], required=["sqrt"])
+    assert allowed.refuses(sympy.sqrt(x)) is None
+    assert allowed.refuses(1 / sympy.sqrt(x)) is not None
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -416,6 +438,11 @@ def test_without_prior_knowledge_nothing_is_refused() -> None:
         ({"forbidden": "sin"}, "expected a list"),
         ({"required": ["gaussian"]}, "expected names among"),
         ({"required": ["sin"], "forbidden": ["cos"]}, "take one of them out"),
+        ({"required": ["power"], "forbidden": ["power"]}, "take one of them out"),
+        (
+            {"required": ["reciprocal_sqrt"], "forbidden": ["sqrt"]},
+            "'reciprocal_sqrt' is required and 'sqrt' forbidden",
+        ),
         ({"primitives": ["sin"], "forbidden": ["cos"]}, "every primitive"),
         ({"monotone": {"z": "increasing"}}, "expected one of 'm', 'a'"),
         ({"monotone": {"m": "up"}}, "'increasing' or 'decreasing'"),

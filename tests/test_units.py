@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
+import re
 from fractions import Fraction
 from typing import Any
 
@@ -45,6 +46,15 @@ COLUMNS = (x, y, t, m, v)
         ("J/mol/K", "length**2*mass/(substance*temperature*time**2)"),
         ("K*J/mol", "length**2*mass*temperature/(substance*time**2)"),
         ("1/(s m)", "1/(length*time)"),
+        ("m/s per K", "length/(temperature*time)"),
+        ("kg/m per s", "mass/(length*time)"),
+        ("W per m per K", "length*mass/(temperature*time**3)"),
+        ("W per (m K)", "length*mass/(temperature*time**3)"),
+        ("N m per rad", "length**2*mass/time**2"),
+        ("N per (m/s)", "mass/time"),
+        ("kg/cubic meter", "mass/length**3"),
+        ("m per second squared", "length/time**2"),
+        ("V/Hz^0.5", "length**2*mass/(current*time**(5/2))"),
         ("rad", "1"),
         ("degree", "1"),
         ("%", "1"),
@@ -88,16 +98,87 @@ MEANT = {
     "Nm": r"N\*m",
     "kNm/rad": r"N\*m",
     "k": "kelvin",
-    "G": "tesla",
+    "G": "Gaussian",
+    "Gs": "gauss",
+    "kt": "knot",
+    "mg N/L": "element",
+    "° C": "degC",
     "ms-1": "m/s",
     "ms^-2": "m/s",
     "deg C": "degC",
     "mol%": "percent",
-    "J/mol K": r"J/\(mol\*K\)",
-    "J/mol*K": r"J/\(mol\*K\)",
-    "W/m²K": r"J/\(mol\*K\)",
-    "m/(J/kg K)": r"J/\(mol\*K\)",
+    "J/mol K": r"a/\(b\*c\)",
+    "J/mol*K": r"a/\(b\*c\)",
+    "W/m²K": r"a/\(b\*c\)",
+    "m/(J/kg K)": r"a/\(b\*c\)",
+    "W per m K": r"a/\(b\*c\)",
+    "J per kg*K": r"a/\(b\*c\)",
+    "W/m per K s": r"a/\(b\*c\)",
+    "s/(J per kg K)": r"a/\(b\*c\)",
+    "N per m/s": r"a/\(b/c\)",  # of a damper: N*s/m, where pint has N/m/s
+    "m/s per m/s": r"a/\(b/c\)",
+    "V/sqrt(Hz)": "write a power",
+    "V/sqrt(Hz) K": "write a power",
+    "V/sqrt(Hz)/Hz^0.5": "write a power",
 }
+
+
+# what pint makes of a text, by its own name, and what the writer is told
+MISUNDERSTOOD = {
+    "cNm": ("centinumber_meter", r"N\*m"),
+    "uNm": ("micronumber_meter", r"N\*m"),
+    "nG": ("nanogauss", "A/m"),
+    "MG": ("megagauss", "A/m"),
+    "kilogauss": ("kilogauss", "A/m"),
+    "Oe": ("oersted", "A/m"),
+    "Mx": ("maxwell", "A/m"),
+    "statC": ("franklin", "A/m"),
+    "esu": ("franklin", "A/m"),
+    "statohm": ("statohm", "A/m"),  # without half powers, but no ohm either
+    "cfm": ("centifermi", "cubic feet per minute"),
+    "cu ft": ("centiunified_atomic_mass_unit", "cubic foot"),
+    "ppt": ("picopint", "parts per trillion"),
+    "ph": ("picohour", "picohour"),
+    "dpi": ("dry_pint", "dots_per_inch"),
+    "1/k": ("boltzmann_constant", "kelvin"),
+    "cp": ("cup", "centipoise"),
+    "mb": ("millibarn", "mbar"),
+    "rads/s": ("rads", r"rad \(angle\)"),
+    "mil": ("mil", "thou"),
+    "mPas": ("millipascal", r"mPa\*s"),
+    "fl oz": ("femtoliter times ounce", "fluid_ounce"),
+    "degree celsius": ("degree times delta_degree_Celsius", "degC"),
+    "W/(m degree kelvin)": ("degree times kelvin", "K for a degree"),
+    "bar(g)": ("bar times gram", "unit alone"),
+}
+
+
+@pytest.mark.parametrize("text", MISUNDERSTOOD)
+def test_what_pint_takes_for_another_unit_is_refused_by_its_name(text: str) -> None:
+    read, meant = MISUNDERSTOOD[text]
+    with pytest.raises(InputError, match=rf"{re.escape(text)}' of 'a' would be read as {read}; write .*{meant}"):
+        Units.parse({"a": text}, "yr")
+
+
+@pytest.mark.parametrize(
+    ("text", "factor"),
+    [
+        ("fm", 1e-15),
+        ("centifermi", 1e-17),
+        ("number_meter", 1e3),
+        ("k_B", 1.380649e-23),
+        ("dry_pint", 5.506e-4),
+        ("mAU", 1e-3),
+        ("fb", 1e-43),
+        ("kHz", 1e3),
+        ("lbs", 0.45359237),
+        ("kcounts", 1e3),
+        ("deg/K", math.pi / 180),
+        ("W/(m*delta_degC)", 1.0),
+    ],
+)
+def test_units_that_are_written_out_or_customary_are_read(text: str, factor: float) -> None:
+    assert Units.parse([text], "").factors[0] == pytest.approx(factor, rel=1e-3)
 
 
 @pytest.mark.parametrize(("text", "meant"), MEANT.items())
@@ -187,6 +268,14 @@ def test_free_constants_take_what_dimension_is_needed() -> None:
     found = check(a + b * t + p * t**2 / 2, MOTION, COLUMNS, free_constants=True)
     assert found.constants == (("a", "length"), ("b", "length/time"), ("p", "length/time**2"))
     assert not check(a + b * t, MOTION, COLUMNS)
+
+
+def test_dimensions_of_constants_are_vectors_beside_their_texts() -> None:
+    found = check(a + b * t**p, MOTION, COLUMNS, free_constants=True)
+    vectors = dict(found.dimensions)
+    assert vectors[a] == MOTION.output and vectors[b] is None
+    assert MOTION.exponents(MOTION.column(4)) == {"length": 1, "time": -1}
+    assert check(a * x + t, MOTION, COLUMNS, free_constants=True).dimensions == ()
 
 
 def test_one_constant_cannot_have_two_dimensions() -> None:

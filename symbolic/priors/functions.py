@@ -99,8 +99,8 @@ def function_constraints(
     Raises
     ------
     InputError
-        A name that is not known, a function both forbidden and required, or required and in no primitive of the
-        search, or nothing left to search with.
+        A name that is not known, a function that is required and that what is forbidden refuses, or that is in no
+        primitive of the search, or nothing left to search with.
 
     Examples
     --------
@@ -118,7 +118,8 @@ def function_constraints(
             if name not in known:
                 raise InputError(f"{what} has {name!r}; expected names among {', '.join(sorted(known))}.")
     for name in required:
-        twins = [other for other in forbidden if name == other or _HEADS.get(name, {name}) == _HEADS.get(other)]
+        # by what the formula is refused for, not by names: a forbidden sqrt refuses u**(-1/2) as well
+        twins = [other for other in forbidden if name == other or _part(LIBRARY[name](_U), other) is not None]
         if twins:
             raise InputError(f"{name!r} is required and {twins[0]!r} forbidden; take one of them out.")
     # search_set writes cos as sin: the twin goes with what is forbidden

@@ -18,7 +18,6 @@ from sympy import Expr, Symbol
 
 from ..constants import Refit, refit
 from ..deadline import within
-from ..parsing import parse_formula
 from ..tape import BoundTape, compile_tape
 from ..units import Units, check
 
@@ -168,28 +167,25 @@ def _scales(
     Every column and y is taken to have a unit of its own; what dimension a constant must have then says what its size
     is. A form that does not agree with that (x + sin(x)) says nothing: size 1.
     """
-    bases = tuple(Symbol(f"s{j}", positive=True) for j in range(len(inputs) + 1))  # the last one is the output
+    bases = tuple(f"s{j}" for j in range(len(inputs) + 1))  # the last one is the output
     one = [tuple(Fraction(int(i == j)) for j in range(len(bases))) for i in range(len(bases))]
-    base_names = tuple(base.name for base in bases)
     columns = tuple(symbol.name for symbol in inputs)
-    units = Units(base_names, tuple(row[:-1] for row in one), one[-1], columns, (1.0,) * len(inputs), 1.0)
+    units = Units(bases, tuple(row[:-1] for row in one), one[-1], columns, (1.0,) * len(inputs), 1.0)
     found = within(_SECONDS, lambda: check(structure, units, inputs, free_constants=True))
-    texts = dict(found.constants) if found else {}
+    dimensions = dict(found.dimensions) if found else {}
     table = np.column_stack([X, y])
     largest = np.maximum(np.max(np.abs(table), axis=0), np.finfo(float).tiny)
     sizes = largest * np.sqrt(np.mean((table / largest) ** 2, axis=0))
     spreads = largest * (table / largest).std(axis=0)
     scales: list[tuple[float, float, Array | None]] = []
     for constant in constants:
-        text = texts.get(constant.name, "any")
-        expr = sympy.S.One if text == "any" else parse_formula(text, bases)
-        powers = expr.as_powers_dict()
-        exponents = np.array([float(powers.get(base, 0)) for base in bases])
+        dimension = dimensions.get(constant) or (Fraction(0),) * len(bases)
+        exponents = np.array(dimension, dtype=np.float64)
         by_size, by_spread = (
             math.exp(np.clip(exponents @ np.log(np.where(each > 0, each, 1.0)), -_HUGE, _HUGE))
             for each in (sizes, spreads)
         )
-        column = table[:, bases.index(expr)] if expr in bases else None
+        column = table[:, one.index(dimension)] if dimension in one else None
         scales.append((by_size, by_spread, column))
     return scales
 

@@ -16,12 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import chi2
 
 from kanlib.errors import InputError
+from kanlib.plain import short
 
 from ..constants import EXACT_FIT, covariance_matrix
 from ..description import constants_cost, description_length
 from ..formula import Formula
 from ..noise import NoiseModel
-from ..parsing_syntax import short
 from ..tape import compile_tape
 
 __all__ = ["RowNoise", "given_noise", "weighted_rows"]

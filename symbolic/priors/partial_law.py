@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from sympy import Dummy, Expr, Float, Symbol
 
 from kanlib.errors import FormulaError, InputError, InputTypeError
+from kanlib.plain import short
 
 from ..deadline import within
 from ..description import description_length, structure_cost
 from ..joint import Candidate
 from ..parsing import free_names, parse_formula
-from ..parsing_syntax import short
 from ..reduction.coordinates import Coordinates
 from ..tape import compile_tape
 from .multi_start import multi_start, spread_rows

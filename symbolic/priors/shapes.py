@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from sympy import Expr, Symbol
 
 from kanlib.errors import InputError
+from kanlib.plain import short
 
-from ..parsing_syntax import short
 from ..tape import compile_tape, evaluate
 
 __all__ = ["ShapeConstraints", "shape_constraints"]

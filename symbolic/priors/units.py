@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,9 @@ from numpy.typing import NDArray
 from sympy import Add, Dummy, Expr, Mul, Pow, Rational, Symbol
 
 from kanlib.errors import InputError
+from kanlib.plain import short
 
 from ..formula import Formula
-from ..parsing import parse_formula
-from ..parsing_syntax import short
 from ..reduction.coordinates import Coordinates
 from ..units import Consistency, Groups, Units, check, dimensionless_groups
 
@@ -59,24 +59,24 @@ class UnitConstraints:
         found = self._check(formula)
         return None if found else found.reason
 
-    def constants_to_si(self, formula: Formula) -> dict[str, tuple[float, str]]:
+    def constants_to_si(self, formula: Formula) -> dict[str, tuple[float, dict[str, Fraction] | None]]:
         """Constant -> (what its value is multiplied by to be in SI units, its dimension), of a formula that agrees.
 
-        The factor is NaN where the dimension is left open ("any") and units differ from SI, or where units are mixed.
+        Dimensions are those of `Units.exponents`. The factor is NaN where the dimension is left open (None) and units
+        differ from SI, or where units are mixed.
         """
         choice = _choice(self.units)
         plain = choice is not None and not np.any(np.abs(choice) > _SAME)
-        dimensions = dict(self._check(formula).constants) if self.free_constants else {}
-        bases = tuple(Symbol(name, positive=True) for name in self.units.base)
+        dimensions = dict(self._check(formula).dimensions)
+        pure = (Fraction(0),) * len(self.units.base)
         found = {}
         for symbol in formula.values:
-            text = dimensions.get(symbol.name, "any" if self.free_constants else "1")
+            dimension = dimensions.get(symbol) if self.free_constants else pure
             scale = 1.0 if plain else math.nan
-            if text != "any" and choice is not None and not plain:
-                powers = parse_formula(text, bases).as_powers_dict()
+            if dimension is not None and choice is not None and not plain:
                 with np.errstate(over="ignore", under="ignore"):
-                    scale = float(np.exp(sum(c * float(powers.get(b, 0)) for b, c in zip(bases, choice, strict=True))))
-            found[symbol.name] = (scale, text)
+                    scale = float(np.exp(np.array(dimension, dtype=np.float64) @ choice))
+            found[symbol.name] = (scale, None if dimension is None else self.units.exponents(dimension))
         return found
 
     @property

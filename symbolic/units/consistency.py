@@ -34,15 +34,26 @@ class Consistency:
     ----------
     consistent : bool
     reason : which part does not agree, and why; "" where all agree.
-    constants : (constant, dimension) of the fitted constants, "any" where the units leave it open.
+    dimensions : (constant, exponents (k,) of the base dimensions) of the fitted constants, None where the units leave
+        it open.
+    units : that the formula was held against.
     """
 
     consistent: bool
     reason: str = ""
-    constants: tuple[tuple[str, str], ...] = ()
+    dimensions: tuple[tuple[Expr, Dimension | None], ...] = ()
+    units: Units | None = None
 
     def __bool__(self) -> bool:
         return self.consistent
+
+    @property
+    def constants(self) -> tuple[tuple[str, str], ...]:
+        """The dimensions for people: (constant, text) by name, such as ("g", "length/time**2"), "any" where open."""
+        if self.units is None:
+            return ()
+        texts = ((key, "any" if found is None else self.units.text(found)) for key, found in self.dimensions)
+        return tuple(sorted((print_text(key), text) for key, text in texts))
 
 
 @dataclass(frozen=True)
@@ -225,6 +236,5 @@ def check(
             False, f"{print_text(expr, 4)} has {walk.text(form)}; the output has {walk.text(_Form(units.output))}."
         )
     fitted = [key for key, found in walk.known.items() if found.unknown == ((key, Fraction(1)),) and not key.args]
-    dimensions = {key: walk.resolved(walk.known[key]) for key in fitted}
-    named = [(print_text(key), "any" if form.unknown else units.text(form.vector)) for key, form in dimensions.items()]
-    return Consistency(True, "", tuple(sorted(named)))
+    forms = [(key, walk.resolved(walk.known[key])) for key in fitted]
+    return Consistency(True, "", tuple((key, None if form.unknown else form.vector) for key, form in forms), units)

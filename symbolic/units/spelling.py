@@ -1,12 +1,14 @@
 """The text of a unit as `pint` shall read it; what pint reads otherwise than people mean it is refused.
 
-pint takes "1e3 m" for an elementary charge cubed, "W/m²K" for W/m² times K, "Nm" for a number times a metre, and works
-9**9**9 out. A wrong dimension would only show as a law that is refused, so every such text is an error with advice.
+pint takes "1e3 m" for an elementary charge cubed, "W/m²K" for W/m² times K, "ms-1" for 1/millisecond, and works 9**9**9
+out. A wrong dimension would only show as a law that is refused, so every such text is an error with advice. Here is
+what can only be seen in the text; `kanlib.symbolic.units.readings` looks at what pint made of it.
 """
 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 __all__ = ["misread", "spelled"]
 
@@ -19,21 +21,16 @@ _POWER = re.compile(
     r"(?!\d|\.\d|\s*\*\*|\s*\^)"  # all of the number, and no tower of powers
 )
 _NAME = r"(?:(?:[^\W\d]*°[CFKR]?|[^\W\d]\w*|1)(?!\w)|%)"
-_MIXED = re.compile(rf"/\s*{_NAME}[\s*.]*{_NAME}")  # J/mol K, where the denominator is left open
-# what pint reads, and what may have been meant
+_DIVIDED = re.compile(r"(/|\bper\b)")
+_MODIFIER = re.compile(r"\b(?:square|sq|cubic)\s+|\s+(?:squared|cubed)\b")
+# texts of which pint's own names tell nothing: what may have been meant
 _TRAPS = (
-    (r"AU", "au (astronomical unit) or absorbance_unit"),
-    (r"pH", "'' (a pure number) or picohenry"),
-    (r"[mkMGµμnpT]?Nm", "N*m (newton metre) or number_meter"),
-    (r"k", "K (kelvin), boltzmann_constant, or convert thousands"),
-    (r"R", "molar_gas_constant, roentgen or degR"),
-    (
-        r"[mkµμ]?(?:G|gauss)",
-        "tesla, after converting the column: in its own system a gauss (1e-4 T) has another dimension",
-    ),
+    (r"sqrt(?=\s*\()", "a power, Hz^0.5 for sqrt(Hz)"),  # before the rest, which takes it for a factor
     (r"ms\s*(?:\*\*|\^)?\s*\(?-\d", "m/s (m/s^2) or 1/millisecond"),
-    (r"deg(?:ree)?s?\s+[CFKR]", "degC (degF, kelvin) or degree*coulomb (degree*farad)"),
+    (r"(?:deg(?:ree)?s?|°)\s+[CFKR]", "degC (degF, kelvin) or degree*coulomb (degree*farad)"),
     (r"(?:wt|vol|mol)\s*%", "percent"),
+    (r"kt", "knot or kilometric_ton"),
+    (r"[mkMGµμnpu]?(?:g|mol)\s+[CNPS]", "kg (mol) alone for that much of an element, or kg*C with a * for a product"),
 )
 _MEANT = [(re.compile(rf"(?<![\w°])(?:{pattern})(?!\w)"), advice) for pattern, advice in _TRAPS]
 
@@ -65,7 +62,7 @@ def misread(text: str) -> str | None:
     Examples
     --------
     >>> misread("J/mol K")
-    'J/(mol*K), or K*J/mol: what stands after a / is left open'
+    'brackets around all that is divided by, as in a/(b*c) or a/(b/c)'
     >>> misread("J/(mol K)") is None
     True
     """
@@ -73,8 +70,21 @@ def misread(text: str) -> str | None:
         if pattern.search(text):
             return advice
     flat = _POWER.sub(" ", text)
+    open_ended = False
     while (inner := re.search(r"\(([^()]*)\)", flat)) is not None:
-        if _MIXED.search(inner[1]):
-            break
+        open_ended = open_ended or _open_ended(inner[1])
         flat = f"{flat[: inner.start()]} u {flat[inner.end() :]}"
-    return "J/(mol*K), or K*J/mol: what stands after a / is left open" if _MIXED.search(flat) else None
+    if open_ended or _open_ended(flat):
+        return "brackets around all that is divided by, as in a/(b*c) or a/(b/c)"
+    return None
+
+
+def _open_ended(text: str) -> bool:
+    """Whether it is left open what all is divided by, as in J/mol K and N per m/s; J/mol/K and m/s per K are clear.
+
+    pint works from left to right, with "per" as another sign for a slash; in English "per" takes all that follows.
+    """
+    _, *rest = _DIVIDED.split(_MODIFIER.sub(" ", text))
+    signs, parts = rest[::2], rest[1::2]
+    products = any(len(re.findall(_NAME, part)) > 1 for part in parts)
+    return products or any(sign == "per" and after == "/" for sign, after in pairwise(signs))

@@ -1,6 +1,7 @@
 """The units of a table: texts such as "kg m-3", read into exponents of base dimensions and factors to SI.
 
-`pint` knows the units; `kanlib.symbolic.units.spelling` refuses what it reads otherwise than people mean it.
+`pint` knows the units; `kanlib.symbolic.units.spelling` and `kanlib.symbolic.units.readings` refuse what it reads
+otherwise than people mean it.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from numpy.typing import NDArray
 from sympy import Mul, Symbol
 
 from kanlib.errors import InputError
+from kanlib.plain import short
 
-from ..parsing_syntax import short
+from .readings import misunderstood
 from .spelling import misread, spelled
 
 __all__ = ["Dimension", "Units", "as_fraction", "to_base"]
@@ -89,6 +91,17 @@ class Units:
         """Exponents (k,) of one column."""
         return tuple(row[index] for row in self.matrix)
 
+    def exponents(self, dimension: Dimension) -> dict[str, Fraction]:
+        """Base dimension -> exponent, without those that are zero: the same for the same dimension in any table.
+
+        Examples
+        --------
+        >>> units = Units.parse(["m", "kg"], "m/s")
+        >>> {name: str(power) for name, power in units.exponents(units.output).items()}
+        {'length': '1', 'time': '-1'}
+        """
+        return {name: power for name, power in zip(self.base, dimension, strict=True) if power}
+
     def text(self, dimension: Dimension) -> str:
         """A dimension for people: ``length/time**2``; "1" for a pure number."""
         powers = zip(self.base, dimension, strict=True)
@@ -112,10 +125,11 @@ def _read(text: str, column: str) -> tuple[dict[str, Fraction], float]:
     meant = None if spelling is None else misread(spelling)
     if meant is not None:
         raise InputError(f"The unit {plain!r} of {column} has two meanings; write {meant}.")
-    quantity, exponents, factor = None, {}, math.nan
+    quantity, exponents, factor, wrong = None, {}, math.nan, None
     try:
         if spelling is not None:
             quantity = registry.Quantity(1.0, registry.parse_units(spelling))
+            wrong = misunderstood(registry, spelling, quantity.unit_items())
             if quantity._is_multiplicative:
                 exponents = {name.strip("[]"): as_fraction(power) for name, power in quantity.dimensionality.items()}
                 factor = float(quantity.to_base_units().magnitude)
@@ -126,6 +140,8 @@ def _read(text: str, column: str) -> tuple[dict[str, Fraction], float]:
             f"The unit {short(repr(text))} of {column} is not known; expected one such as 'm/s^2', 'kg', 'J/(mol*K)', "
             "or '' for a pure number, without a number in front."
         )
+    if wrong is not None:
+        raise InputError(f"The unit {plain!r} of {column} would be read as {wrong[0]}; write {wrong[1]}.")
     if not quantity._is_multiplicative:
         raise InputError(
             f"The unit {text!r} of {column} does not start at zero or is logarithmic, so products with it mean "
