@@ -7,6 +7,7 @@
 The third needs no other model. Residuals of a true law are noise, which does not know its neighbours; what a wrong
 law leaves over is a function of the inputs, which takes almost the same value at neighbouring points (the idea of
 the lack-of-fit test with near replicates, Christensen, Annals of Statistics 17 (1989) 673; of Moran's I in space).
+Where rows lie too far apart for that, `kanlib.symbolic.constancy` asks whether the constants hold everywhere.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.stats import rankdata
-from sympy import Add, Function, Pow, preorder_traversal
+from sympy import Abs, Add, Expr, Function, Mul, Pow, preorder_traversal
 
 from .formula import Formula
 from .snapping import fitted
@@ -152,15 +153,24 @@ def imitation(formula: Formula) -> str | None:
     >>> imitation(Formula(waves, values, (x,)))
     'with 3 fitted constants and 6 functions it could imitate another law within this noise'
     """
-    constants = len(formula.fitted)
-    functions = sum(
-        isinstance(part, Function) or (isinstance(part, Pow) and not part.exp.is_Integer)
-        for part in preorder_traversal(formula.form)
-    )
+    constants, functions = len(formula.fitted), _functions(formula.form)
     if constants + _FUNCTION * functions <= _FREEDOM + _FREEDOM_PER_INPUT * len(formula.used):
         return None
     freedom = f"{constants} fitted constants and {functions} functions"
     return f"with {freedom} it could imitate another law within this noise"
+
+
+def _functions(expr: Expr) -> int:
+    """Functions and broken powers; those of one exponent in a product are one, sqrt(|x|)*sqrt(|y|) that of |x*y|."""
+    count = 0
+    for node in preorder_traversal(expr):
+        if isinstance(node, Mul):
+            alike = [part.exp for part in node.args if isinstance(part, Pow) and not part.exp.is_Integer]
+            count -= len(alike) - len(set(alike))
+        if isinstance(node, Pow) and not node.exp.is_Integer:
+            count += 1 - isinstance(node.base, Abs)  # there for the power's sake
+        count += isinstance(node, Function)
+    return count
 
 
 def cancellation(formula: Formula, X: Array) -> str | None:

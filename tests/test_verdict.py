@@ -209,6 +209,13 @@ def test_many_constants_and_functions_for_so_few_inputs_could_imitate_anything()
     assert imitation(Formula(waves, {**values, c: sympy.Integer(2)}, (x1,))) is None  # exact constants are not free
     polynomial = a + b * x1 + c * x1**2 + d * x1**3  # powers by whole numbers are no functions
     assert imitation(Formula(polynomial, values, (x1,))) is None
+    # five roots of one product are one, however they are written; of one sum they are five
+    roots = [sympy.sqrt(sympy.Abs(s)) for s in sympy.symbols("x1:6", real=True)]
+    columns = sympy.symbols("x1:6", real=True)
+    free = sympy.symbols("k1:10", real=True)
+    nine = dict.fromkeys(free, 2.0)
+    assert imitation(Formula(sympy.Add(*free[1:]) + free[0] * sympy.Mul(*roots), nine, columns)) is None
+    assert imitation(Formula(sympy.Add(*free[1:]) + free[0] * sympy.Add(*roots), nine, columns)) is not None
 
 
 def test_irrelevant_columns_do_not_hide_what_is_left_over() -> None:
