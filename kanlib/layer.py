@@ -172,9 +172,10 @@ class KANLayer(nn.Module):
         """
         return self._features(self._checked(x), 0)
 
-    def feature_derivatives(self, x: Tensor) -> Tensor:
-        """Derivative of `features` with respect to the input they belong to; same shape."""
-        return self._features(self._checked(x), 1)
+    def feature_derivatives(self, x: Tensor, order: int = 1) -> Tensor:
+        """First or second derivative of `features` with respect to the input they belong to; same shape."""
+        check_choice("order", order, (1, 2))
+        return self._features(self._checked(x), order)
 
     def _features(self, x: Tensor, derivative: int) -> Tensor:
         basis = self._basis(x, derivative)
@@ -196,8 +197,7 @@ class KANLayer(nn.Module):
     def _base(self, x: Tensor, derivative: int = 0) -> Tensor:
         limit = torch.finfo(x.dtype).max ** 0.5  # as far as splines go on
         assert self.base is not None
-        base = BASE_FUNCTIONS[self.base]
-        return (base.derivative if derivative else base.function)(x.clamp(-limit, limit))
+        return BASE_FUNCTIONS[self.base].of_order(derivative)(x.clamp(-limit, limit))
 
     def weights(self) -> Tensor:
         """Weights of the features, zero for masked and for fixed edges; shape (out, in, F), in the graph."""
