@@ -107,19 +107,21 @@ def _written(rates: Array, weights: Array, middle: Array, half: Array, symbols: 
     """The waves as a sum, and as a product where two are of one size."""
     waves = []
     for (sine, cosine), rate in zip(weights[1:].reshape(-1, 2).tolist(), rates, strict=True):
-        slopes = np.where(np.abs(rate) < _STILL, 0.0, rate) / half
-        waves.append((math.hypot(sine, cosine), slopes, math.atan2(cosine, sine) - float(slopes @ middle)))
+        # phases in the middle of the data, so that a coordinate without part in a wave can be left out of it
+        waves.append((math.hypot(sine, cosine), rate, math.atan2(cosine, sine)))
+
+    def angle(rate: Array, phase: float) -> Expr:
+        return _angle(np.where(np.abs(rate) < _STILL, 0.0, rate) / half, middle, phase, symbols)
+
     offset = Float(float(weights[0]))
-    yield offset + sympy.Add(*[size * sympy.sin(_angle(*angle, symbols)) for size, *angle in waves])
+    yield offset + sympy.Add(*[size * sympy.sin(angle(rate, phase)) for size, rate, phase in waves])
     if len(waves) == 2 and abs(waves[0][0] - waves[1][0]) < _ALIKE * waves[0][0]:
         (size, one, phase), (_, two, other) = waves
         # sin(a) + sin(b) = 2*sin((a + b)/2)*cos((a - b)/2)
-        halves = [np.where(np.abs(each * half) < _STILL, 0.0, each) for each in ((one + two) / 2, (one - two) / 2)]
-        first = _angle(halves[0], (phase + other) / 2, symbols)
-        second = _angle(halves[1], (phase - other) / 2, symbols)
+        first, second = angle((one + two) / 2, (phase + other) / 2), angle((one - two) / 2, (phase - other) / 2)
         yield offset + 2 * size * sympy.sin(first) * sympy.cos(second)
 
 
-def _angle(slopes: Array, phase: float, symbols: Sequence[Symbol]) -> Expr:
+def _angle(slopes: Array, middle: Array, phase: float, symbols: Sequence[Symbol]) -> Expr:
     terms = [Float(slope) * symbol for slope, symbol in zip(slopes.tolist(), symbols, strict=True)]
-    return sympy.Add(*terms, Float(math.remainder(phase, 2 * math.pi)))
+    return sympy.Add(*terms, Float(math.remainder(phase - float(slopes @ middle), 2 * math.pi)))
