@@ -23,6 +23,9 @@ from .text import math_name
 
 Array = np.ndarray[Any, Any]
 
+_WAVES = ("sin", "cos", "tan")
+_PER_PERIOD = 16  # points, below which a wave is drawn as another one
+
 
 class EdgeKey(NamedTuple):
     """Where an edge is: layer l, input node i, output node j (of the layer's outputs, before products)."""
@@ -37,6 +40,7 @@ class Edge:
     """One live edge as it is drawn.
 
     `share` is the score relative to the layer's largest (0 to 1); `formula` is LaTeX source, or None for a spline.
+    `x` covers the range of the data, or the middle of it where a wave has too many periods to be drawn.
     """
 
     key: EdgeKey
@@ -189,18 +193,32 @@ def _activations(model: KAN, X: Any) -> list[Array]:
 
 
 def _curves(layer: Any, data: Array | None, n_points: int) -> tuple[Array, Array]:
-    """x (n, in) over the range of the data or else the grid, and the edges' values there (n, out, in)."""
+    """x (n, in) over the range of the data or else the grid, and the edges' values there (n, out, in).
+
+    Of an input in which an edge turns more often than so many points can follow, the middle of that range.
+    """
     grid = layer.grid.detach().cpu().double().numpy()
     low, high = grid[:, 0], grid[:, -1]
     if data is not None:
         reached_low, reached_high = data.min(axis=0), data.max(axis=0)
         spread = reached_high - reached_low > 1e-9 * (np.abs(reached_high) + np.abs(reached_low)) + 1e-300
         low, high = np.where(spread, reached_low, low), np.where(spread, reached_high, high)
+    cut = 0.5 * (1.0 - np.minimum(1.0, n_points / (_PER_PERIOD * np.maximum(_periods(layer, high - low), 1e-9))))
+    low, high = low + cut * (high - low), high - cut * (high - low)
     t = np.linspace(0.0, 1.0, n_points)[:, None]
     x = low + (high - low) * t
     with torch.no_grad():
         y = layer.edges(torch.as_tensor(x, dtype=layer.coefficients.dtype, device=layer.coefficients.device))
     return x, y.detach().cpu().double().numpy()
+
+
+def _periods(layer: Any, width: Array) -> Array:
+    """Of the fastest wave on the edges of each input, how many there are in a range of that width; shape (in,)."""
+    most = np.zeros(layer.in_features)
+    for (i, j), name in layer.fixed_edges().items():
+        if name in _WAVES and bool(layer.mask[j, i]):
+            most[i] = max(most[i], abs(layer.edge_constants[j, i, 0].item()) * width[i] / (2 * np.pi))
+    return most
 
 
 def _scores(

@@ -211,7 +211,8 @@ def _pictures(discovery: Any, formula: Formula | None, table: Array | None, meas
             return page.figure(
                 page.picture(style.figure_of(ax), f"The network: {edges} edges, each with its curve."),
                 "The network, from the inputs at the left. Every box shows the curve on its edge over the range the "
-                "data reach; darker edges matter more. Blue curves are splines, orange ones the primitives below them.",
+                "data reach, or a fast wave in the middle of it; darker edges matter more. Blue curves are splines, "
+                "orange ones the primitives below them.",
             )
 
         parts.append(_attempt(draw))

@@ -95,7 +95,7 @@ def _found(search: Search, best: Entry, accepted: list[Entry], physical: bool | 
         validity=valid,
         stability=steady,
         rivals=rivals,
-        **_common(search),
+        **_common(search, best.point.rmse),
     )
 
 
@@ -137,12 +137,13 @@ def _none(search: Search) -> Discovery:
     )
 
 
-def _common(search: Search) -> dict[str, Any]:
+def _common(search: Search, rmse: float = math.inf) -> dict[str, Any]:
+    """What every conclusion tells; ``rmse`` of the formula that was found."""
     problem = search.problem
     return {
         "seed": search.seed,
         "held_out": search.held_out,
-        "noise_floor": _noise_floor(search),
+        "noise_floor": min(_noise_floor(search), rmse),  # NaN stays: no floor is known
         "names": problem.names,
         "target_name": problem.target_name,
         "ranges": np.stack([problem.X.min(axis=0), problem.X.max(axis=0)], axis=1),

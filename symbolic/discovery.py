@@ -100,8 +100,8 @@ class Discovery:
     held_out : str
         How these rows were held out.
     noise_floor : float
-        The smallest error that a network, or the polynomial stand-in of the search, reached on held-out rows (as for
-        rmse), in units of y.
+        The smallest error that a network, the polynomial stand-in of the search or the formula reached on held-out
+        rows (as for rmse), in units of y.
     seconds : float
     seed : int
     notes : tuple of str

@@ -102,3 +102,11 @@ def test_constants_that_change_are_said_to_and_few_rows_say_nothing() -> None:
     found = drift(refitted, X, y - refitted.predict(X), (0, 1))
     assert found is not None and found.column == 1 and found.chance < 1e-9
     assert drift(refitted, X[:50], (y - refitted.predict(X))[:50], (0, 1)) is None
+
+
+def test_the_floor_is_no_higher_than_the_law() -> None:
+    """Nothing smooth follows the wave: what it leaves is no measure of the noise."""
+    rng = np.random.default_rng(4)
+    X = rng.uniform(0, 12, (600, 2))
+    found = discover(X, 0.8 * np.sin(9.5 * X[:, 0] - 31 * X[:, 1]) + 0.1 * rng.normal(size=600))
+    assert found.formula is not None and 0.05 < found.noise_floor <= found.rmse

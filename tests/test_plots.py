@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from kanlib import KAN
 from kanlib.errors import InputError, InputTypeError
 from kanlib.plots import plot_edges, plot_fit, plot_front, plot_network, plot_training
-from kanlib.plots.curves import live_edges
+from kanlib.plots.curves import live_edges, sketch
 from kanlib.plots.primitives import edge_formula, short_formula
 from kanlib.plots.text import label, labels, mathtext, tidy
 from kanlib.primitives import PRIMITIVES
@@ -181,6 +181,19 @@ def test_fixed_edges_carry_their_formula_in_another_colour() -> None:
     own = plot_network(model, formulas={(1, 0, 0): r"e^{u}"})
     assert "$e^{u}$" in texts(own, "kanlib-formula")
     render(own)
+
+
+def test_a_wave_of_many_periods_is_drawn_in_part_and_not_as_another_one() -> None:
+    model = KAN([2, 1], dtype=torch.float64)
+    model.layers[0].fix_edge(0, 0, "sin", (200.0, 0.0, 1.0, 0.0, 1.0))
+    X = torch.rand(50, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    wave, other = sketch(model, X).edges
+    shown, whole = np.ptp(wave.x), float(np.ptp(X[:, 0].numpy()))
+    assert 5 < shown * 200 / (2 * np.pi) < 20 and abs(wave.x.mean() - (X[:, 0].min() + X[:, 0].max()).item() / 2) < 1e-9
+    np.testing.assert_allclose(wave.y, np.sin(200 * wave.x), atol=1e-9)
+    assert shown < 0.5 * whole and np.isclose(np.ptp(other.x), np.ptp(X[:, 1].numpy()))
+    model.layers[0].fix_edge(0, 0, "sin", (20.0, 0.0, 1.0, 0.0, 1.0))  # three periods fit
+    assert np.isclose(np.ptp(sketch(model, X).edges[0].x), whole)
 
 
 def test_curves_cover_the_range_of_the_data() -> None:
