@@ -142,7 +142,9 @@ def _edge_derivatives(layer: KANLayer, x: Tensor, order: int) -> list[Tensor]:
 def _primitive_derivatives(name: str, u: Tensor, p: Tensor, order: int) -> list[Tensor]:
     """f'(u; p) and, for order 2, f''(u; p), in the graph where there is one."""
     kept = torch.is_grad_enabled()
-    with torch.enable_grad():
+    with torch.inference_mode(False), torch.enable_grad():
+        if u.is_inference():
+            u, p = u.clone(), p.clone()
         point = u if u.requires_grad else u.detach().requires_grad_()
         found = [PRIMITIVES[name](point, p)]
         for _ in range(order):

@@ -60,7 +60,7 @@ def drift(
     Returns
     -------
     Drift or None
-        None where the rows are too few to tell, or the formula has no derivative.
+        None where the rows at which the formula has derivatives are too few to tell.
 
     Examples
     --------
@@ -81,14 +81,18 @@ def drift(
     bound = compile_tape(formula.form, formula.symbols, symbols).bind(np.asarray(X, dtype=np.float64))
     root = np.ones(len(X)) if weight is None else np.sqrt(weight / np.max(weight))
     directions = np.vstack([np.ones(len(X)), bound.value(theta), *bound.jacobian_rows()]) * root
-    directions = directions[np.any(directions != 0, axis=1)]
-    if not np.all(np.isfinite(directions)):
+    usable = np.all(np.isfinite(directions), axis=0)  # the slope of sqrt(x) has no value at 0
+    X, root, directions = X[usable], root[usable], directions[:, usable]
+    left = residuals[usable] * root
+    if len(X) < _ROWS_PER_DIRECTION:
         return None
-    basis = _orthonormal(directions.T)
-    q = basis.shape[1]
-    if len(X) < _ROWS_PER_DIRECTION * q:
+    # to a size whose square is a float
+    size = np.max(np.abs(directions), axis=1, keepdims=True)
+    scale = float(np.max(np.abs(left)))
+    basis = _orthonormal((directions / np.where(size > 0, size, 1.0))[size[:, 0] > 0].T)
+    left = left / scale if scale > 0 else left
+    if len(X) < _ROWS_PER_DIRECTION * basis.shape[1]:
         return None
-    left = residuals * root
     left = left - basis @ (basis.T @ left)
     worst: Drift | None = None
     for column in columns:
@@ -100,9 +104,9 @@ def drift(
             continue
         score = changed * left[:, None]
         total = score.sum(axis=0)
-        size = float(total @ np.linalg.lstsq(score.T @ score, total, rcond=1e-12)[0])
-        chance = min(1.0, len(columns) * float(chi2.sf(size, changed.shape[1])))
-        if math.isfinite(size) and (worst is None or chance < worst.chance):
+        statistic = float(total @ np.linalg.lstsq(score.T @ score, total, rcond=1e-12)[0])
+        chance = min(1.0, len(columns) * float(chi2.sf(statistic, changed.shape[1])))
+        if math.isfinite(statistic) and (worst is None or chance < worst.chance):
             worst = Drift(column, chance)
     return worst
 

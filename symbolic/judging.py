@@ -143,8 +143,10 @@ class Judging:
             return judgement
         if found.chance < _DRIFT:
             column = problem.names[found.column]
-            return Judgement(False, (f"its constants are none: they change with {column} (chance {found.chance:.0e})",))
-        reason = f"its constants hold along every column (chance of such a change: {found.chance:.2g})"
+            return Judgement(
+                False, (f"its constants are not constant: they change with {column} (chance {found.chance:.0e})",)
+            )
+        reason = f"its constants hold along every column (p = {found.chance:.2g} for the least steady one)"
         return Judgement(True, (*judgement.reasons, reason))
 
     def _as_known(self, formula: Formula, everywhere: Array, judgement: Judgement) -> Judgement:

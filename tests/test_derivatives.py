@@ -68,6 +68,11 @@ def test_fixed_and_masked_edges_take_part() -> None:
     model.layers[0].mask_edge(1, 1)
     model.layers[1].fix_edge(1, 0, "tanh")
     check(model, points())
+    expected = hessian(model, points())
+    for mode in (torch.no_grad, torch.inference_mode):
+        with mode():
+            for one, other in zip(hessian(model, points()), expected, strict=True):
+                torch.testing.assert_close(one, other.detach())
 
 
 def test_the_shape_of_the_batch_is_kept() -> None:

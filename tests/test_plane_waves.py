@@ -110,3 +110,26 @@ def test_the_floor_is_no_higher_than_the_law() -> None:
     X = rng.uniform(0, 12, (600, 2))
     found = discover(X, 0.8 * np.sin(9.5 * X[:, 0] - 31 * X[:, 1]) + 0.1 * rng.normal(size=600))
     assert found.formula is not None and 0.05 < found.noise_floor <= found.rmse
+
+
+def test_a_column_that_does_not_vary_has_no_waves() -> None:
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.uniform(0, 30, (200, 2)), np.zeros(200)])
+    form = next(plane_wave_forms(X, np.sin(11 * X[:, 0] - 4 * X[:, 1]), np.ones(200), (x, t, u)))
+    assert error(form, X, np.sin(11 * X[:, 0] - 4 * X[:, 1])) < 1e-6
+    assert not list(plane_wave_forms(X[:, 1:], X[:, 0], np.ones(200), (x, t)))
+
+
+def test_changes_are_seen_at_any_scale_and_beside_a_row_without_a_slope() -> None:
+    a, b = sympy.symbols("a b", real=True)
+    rng = np.random.default_rng(1)
+    X = rng.uniform(0.1, 2, (500, 2))
+    truth = 1.5 * np.sqrt(X[:, 0]) * (0.5 + X[:, 1])
+    X[0, 0] = truth[0] = 0.0
+    root = Formula(a * sympy.sqrt(b * x), {a: 2.0, b: 1.0}, (x, t))
+    found = drift(root, X, truth - root.predict(X), (0, 1))
+    assert found is not None and found.column == 1 and found.chance < 1e-9
+    small = X * [1e-90, 1]
+    square = Formula(a * x**2, {a: 1.0}, (x, t))
+    found = drift(square, small, (truth - truth.mean()) * 1e-190, (0, 1))
+    assert found is not None and found.column == 1

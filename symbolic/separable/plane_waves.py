@@ -61,10 +61,13 @@ def plane_wave_forms(
     """
     rows = spread_rows(len(Z), _ROWS)
     middle, half = (Z.max(axis=0) + Z.min(axis=0)) / 2, np.ptp(Z, axis=0) / 2
-    U = (Z[rows] - middle) / half
+    varying = np.flatnonzero(half > 0).tolist()  # a column may vary among rows that were held out only
+    U = (Z[rows] - middle) / np.where(half > 0, half, 1.0)
     root = np.sqrt(weight[rows] / weight[rows].mean())
     z = target[rows] * root
-    pairs = list(itertools.combinations(range(Z.shape[1]), 2))
+    pairs = list(itertools.combinations(varying, 2))
+    if not pairs:
+        return
     chance = math.log(len(pairs) * 2 * (_MOST / _STEP) ** 2 / _CHANCE)
     peaks = []
     for pair in pairs:
