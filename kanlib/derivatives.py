@@ -10,10 +10,14 @@ y_o = sum_i f_oi(h_i):
 with f' and f'' of the splines in closed form, so no graph of a backward pass is differentiated again. Where only the
 Laplacian is wanted, only the sum over k = l is carried along (the forward Laplacian of Li et al., Nature Machine
 Intelligence 6 (2024) 209). Everything stays in torch's graph: a loss of derivatives has gradients in the weights.
+
+Splines go on as straight lines outside their grids, and those of degree 1 bend nowhere: there only the base function
+has a second derivative. So give the network the range of the points (``grid_range``, or `kanlib.update_grid`).
 """
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import NamedTuple
 
 import torch
@@ -21,7 +25,6 @@ from torch import Tensor
 
 from .layer import KANLayer
 from .network import KAN, Width
-from .primitives import PRIMITIVES
 
 __all__ = ["Derivatives", "gradient", "hessian", "laplacian"]
 
@@ -61,7 +64,7 @@ def gradient(model: KAN, x: Tensor) -> Derivatives:
     >>> found.value.shape, found.gradient.shape, found.second
     (torch.Size([7, 1]), torch.Size([7, 1, 2]), None)
     """
-    return _through(model, x, order=1, trace=False)
+    return _through(model, x, order=1)
 
 
 def hessian(model: KAN, x: Tensor) -> Derivatives:
@@ -73,7 +76,7 @@ def hessian(model: KAN, x: Tensor) -> Derivatives:
     >>> hessian(model, torch.zeros(7, 2)).second.shape
     torch.Size([7, 1, 2, 2])
     """
-    return _through(model, x, order=2, trace=False)
+    return _through(model, x, order=2)
 
 
 def laplacian(model: KAN, x: Tensor) -> Derivatives:
@@ -93,104 +96,77 @@ def laplacian(model: KAN, x: Tensor) -> Derivatives:
     return _through(model, x, order=2, trace=True)
 
 
-def _through(model: KAN, x: Tensor, *, order: int, trace: bool) -> Derivatives:
+class _Jet(NamedTuple):
+    """Of the nodes of one layer, as `Derivatives` with the nodes last: (..., s), (..., d, s), and (..., d, d, s)."""
+
+    value: Tensor
+    first: Tensor
+    second: Tensor | None
+
+    @property
+    def traced(self) -> bool:
+        """Whether ``second`` is the Laplacian (..., s)."""
+        return self.second is not None and self.second.ndim == self.value.ndim
+
+
+def _through(model: KAN, x: Tensor, *, order: int, trace: bool = False) -> Derivatives:
     value = model.select(x)
     d = x.shape[-1]
-    # derivatives of the inputs of the first layer: rows of the unit matrix
-    first = torch.eye(d, dtype=value.dtype, device=value.device)[model.input_index]
-    found = Derivatives(
-        value,
-        first.expand(*value.shape, d),
-        None if order < 2 else value.new_zeros(value.shape if trace else (*value.shape, d, d)),
-    )
+    # the derivatives of the inputs that the first layer sees are columns of the unit matrix
+    first = torch.eye(d, dtype=value.dtype, device=value.device)[:, model.input_index]
+    shape = (*value.shape[:-1], *(() if trace else (d, d)), value.shape[-1])
+    jet = _Jet(value, first.expand(*value.shape[:-1], *first.shape), value.new_zeros(shape) if order == 2 else None)
     for layer, width in zip(model.layers, model.widths[1:], strict=True):
-        found = _combined(_through_layer(layer, found), width)
-    return found
+        jet = _combined(_through_layer(layer, jet), width)
+    second = jet.second if jet.second is None or jet.traced else jet.second.movedim(-1, -3)
+    return Derivatives(jet.value, jet.first.movedim(-1, -2), second)
 
 
-def _through_layer(layer: KANLayer, h: Derivatives) -> Derivatives:
+def _through_layer(layer: KANLayer, h: _Jet) -> _Jet:
     """Of the node sums, from those of the layer's inputs."""
-    order = 1 if h.second is None else 2
-    slopes = _edge_derivatives(layer, h.value, order)
-    value = layer(h.value)
-    along = torch.einsum("...oi,...ik->...ok", slopes[0], h.gradient)
+    value, slope = layer(h.value), layer.edges(h.value, derivative=1)
+    first = torch.einsum("...oi,...ki->...ko", slope, h.first)
     if h.second is None:
-        return Derivatives(value, along, None)
-    if h.second.ndim == h.value.ndim:
-        bent = torch.einsum("...oi,...i->...o", slopes[1], h.gradient.square().sum(-1))
-        return Derivatives(value, along, bent + torch.einsum("...oi,...i->...o", slopes[0], h.second))
-    bent = torch.einsum("...oi,...ik,...il->...okl", slopes[1], h.gradient, h.gradient)
-    return Derivatives(value, along, bent + torch.einsum("...oi,...ikl->...okl", slopes[0], h.second))
+        return _Jet(value, first, None)
+    bend = layer.edges(h.value, derivative=2)
+    if h.traced:
+        second = torch.einsum("...oi,...i->...o", bend, h.first.square().sum(-2))
+        return _Jet(value, first, second + torch.einsum("...oi,...i->...o", slope, h.second))
+    second = torch.einsum("...oi,...ki,...li->...klo", bend, h.first, h.first)
+    return _Jet(value, first, second + torch.einsum("...oi,...kli->...klo", slope, h.second))
 
 
-def _edge_derivatives(layer: KANLayer, x: Tensor, order: int) -> list[Tensor]:
-    """First and, for order 2, second derivatives of every edge, each (..., out, in); masked edges have zeros."""
-    weights = layer.weights()
-    found = [torch.einsum("...if,oif->...oi", layer.feature_derivatives(x, k), weights) for k in range(1, order + 1)]
-    fixed = [(edge, name) for edge, name in layer.fixed_edges().items() if bool(layer.mask[edge[1], edge[0]])]
-    if not fixed:
-        return found
-    columns = [list(each.flatten(-2).unbind(-1)) for each in found]
-    for (i, j), name in fixed:
-        a, b, c, _, p = layer.edge_constants[j, i]
-        place = j * layer.in_features + i
-        for k, slope in enumerate(_primitive_derivatives(name, a * x[..., i] + b, p, order)):
-            columns[k][place] = c * a ** (k + 1) * slope
-    return [torch.stack(each, dim=-1).unflatten(-1, layer.mask.shape) for each in columns]
-
-
-def _primitive_derivatives(name: str, u: Tensor, p: Tensor, order: int) -> list[Tensor]:
-    """f'(u; p) and, for order 2, f''(u; p), in the graph where there is one."""
-    kept = torch.is_grad_enabled()
-    with torch.inference_mode(False), torch.enable_grad():
-        if u.is_inference():
-            u, p = u.clone(), p.clone()
-        point = u if u.requires_grad else u.detach().requires_grad_()
-        found = [PRIMITIVES[name](point, p)]
-        for _ in range(order):
-            slope = None
-            if found[-1].requires_grad:  # not the slope of a straight line
-                (slope,) = torch.autograd.grad(found[-1].sum(), point, create_graph=True, allow_unused=True)
-            found.append(torch.zeros_like(u) if slope is None else slope)
-    return found[1:] if kept else [each.detach() for each in found[1:]]
-
-
-def _combined(found: Derivatives, width: Width) -> Derivatives:
+def _combined(jet: _Jet, width: Width) -> _Jet:
     """Through sums and multiplication nodes, by the product rule, without division: a factor may be zero."""
     if not width.products:
-        return found
-    sizes = [width.sums, *width.products]
-    values = found.value.split(sizes, dim=-1)
-    slopes = found.gradient.split(sizes, dim=-2)
-    trace = found.second is not None and found.second.ndim == found.value.ndim
-    seconds = [None] * len(sizes) if found.second is None else found.second.split(sizes, dim=-1 if trace else -3)
-    parts: list[tuple[Tensor, Tensor, Tensor | None]] = [(values[0], slopes[0], seconds[0])]
-    for value, slope, second in zip(values[1:], slopes[1:], seconds[1:], strict=True):
-        product = _factor(value, slope, second, 0, trace)
-        for k in range(1, value.shape[-1]):
-            product = _times(product, _factor(value, slope, second, k, trace), trace)
-        parts.append((product.value, product.gradient, product.second))
-    joined = torch.cat([part[0] for part in parts], dim=-1), torch.cat([part[1] for part in parts], dim=-2)
-    last = [part[2] for part in parts if part[2] is not None]
-    return Derivatives(*joined, torch.cat(last, dim=-1 if trace else -3) if last else None)
+        return jet
+    nodes, start = [_part(jet, 0, width.sums)], width.sums
+    for arity in width.products:
+        factors = [_part(jet, k, k + 1) for k in range(start, start + arity)]
+        nodes.append(reduce(_times, factors))
+        start += arity
+    seconds = [node.second for node in nodes if node.second is not None]
+    return _Jet(
+        torch.cat([node.value for node in nodes], dim=-1),
+        torch.cat([node.first for node in nodes], dim=-1),
+        torch.cat(seconds, dim=-1) if seconds else None,
+    )
 
 
-def _factor(value: Tensor, slope: Tensor, second: Tensor | None, k: int, trace: bool) -> Derivatives:
-    """One of the subnodes that a node multiplies, its axis kept."""
-    part = slice(k, k + 1)
-    if second is not None:
-        second = second[..., part] if trace else second[..., part, :, :]
-    return Derivatives(value[..., part], slope[..., part, :], second)
+def _part(jet: _Jet, start: int, stop: int) -> _Jet:
+    """Some of the nodes."""
+    second = None if jet.second is None else jet.second[..., start:stop]
+    return _Jet(jet.value[..., start:stop], jet.first[..., start:stop], second)
 
 
-def _times(u: Derivatives, v: Derivatives, trace: bool) -> Derivatives:
+def _times(u: _Jet, v: _Jet) -> _Jet:
     value = u.value * v.value
-    slope = u.gradient * v.value.unsqueeze(-1) + v.gradient * u.value.unsqueeze(-1)
+    first = u.first * v.value.unsqueeze(-2) + v.first * u.value.unsqueeze(-2)
     if u.second is None or v.second is None:
-        return Derivatives(value, slope, None)
-    if trace:
-        mixed = 2 * (u.gradient * v.gradient).sum(-1)
-        return Derivatives(value, slope, u.second * v.value + v.second * u.value + mixed)
-    outer = u.gradient.unsqueeze(-1) * v.gradient.unsqueeze(-2)
-    wide = [each.value[..., None, None] for each in (u, v)]
-    return Derivatives(value, slope, u.second * wide[1] + v.second * wide[0] + outer + outer.transpose(-1, -2))
+        return _Jet(value, first, None)
+    if u.traced:
+        mixed = 2 * (u.first * v.first).sum(-2)
+        return _Jet(value, first, u.second * v.value + v.second * u.value + mixed)
+    one, other = (each.value.unsqueeze(-2).unsqueeze(-2) for each in (u, v))
+    outer = u.first.unsqueeze(-2) * v.first.unsqueeze(-3)
+    return _Jet(value, first, u.second * other + v.second * one + outer + outer.transpose(-2, -3))

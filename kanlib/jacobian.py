@@ -94,15 +94,10 @@ class LayerPlan:
         parts.append(x.new_ones(n, self.bias_nodes.numel()))
         return torch.cat(parts, dim=1)
 
+    @torch.no_grad()
     def input_slopes(self, x: Tensor) -> Tensor:
         """The derivative of each node with respect to each input, shape (batch, out, in)."""
-        layer = self.layer
-        slopes = torch.einsum("bif,oif->boi", layer.feature_derivatives(x), layer.weights().detach())
-        for j, i, name, _ in self.fixed:
-            constants = layer.edge_constants[j, i].detach()
-            _, slope, _ = _value_slope(name, constants[A] * x[:, i] + constants[B], constants[P])
-            slopes[:, j, i] = constants[C] * constants[A] * slope
-        return slopes
+        return self.layer.edges(x, derivative=1)
 
 
 @dataclass(frozen=True)

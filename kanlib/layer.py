@@ -12,7 +12,7 @@ from .base_functions import BASE_FUNCTIONS
 from .checks import check_choice, check_input
 from .errors import InputError
 from .initialization import INIT_RULES
-from .primitives import PRIMITIVES, evaluate_primitives
+from .primitives import PRIMITIVES, evaluate_primitives, primitive_derivatives
 from .splines import Extrapolate, check_spline, local_basis, spread, uniform_grid
 
 _DEFAULT_CONSTANTS = (1.0, 0.0, 1.0, 0.0, 1.0)
@@ -224,15 +224,17 @@ class KANLayer(nn.Module):
         """Which edges are neither masked nor fixed; bool, shape (out, in)."""
         return self.mask & (self.primitive_index < 0) if self._fixed else self.mask
 
-    def edges(self, x: Tensor) -> Tensor:
-        """Value of every edge, fixed ones included and masked ones zero; meant for pictures and scores.
+    def edges(self, x: Tensor, derivative: int = 0) -> Tensor:
+        """Value of every edge, or its first or second derivative; fixed edges included, masked ones zero.
 
-        Shape (..., out_features, in_features); the sum over the inputs plus the bias is the layer's output.
+        Shape (..., out_features, in_features); the sum of the values over the inputs plus the bias is the layer's
+        output.
         """
+        check_choice("derivative", derivative, (0, 1, 2))
         x = self._checked(x)
-        values = torch.einsum("...if,oif->...oi", self._features(x, 0), self.weights())
+        values = torch.einsum("...if,oif->...oi", self._features(x, derivative), self.weights())
         if self._fixed:
-            outputs, inputs, fixed = self._fixed_values(x)
+            outputs, inputs, fixed = self._fixed_values(x, derivative)
             place = outputs * self.in_features + inputs
             values = values.flatten(-2).index_copy(-1, place, fixed).unflatten(-1, self.mask.shape)
         return values
@@ -305,8 +307,8 @@ class KANLayer(nn.Module):
         for (i, j), name in self._fixed.items():
             self.primitive_index[j, i] = list(PRIMITIVES).index(name)
 
-    def _fixed_values(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Outputs and inputs of the fixed edges, and values (..., edges), one call for each primitive."""
+    def _fixed_values(self, x: Tensor, derivative: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+        """Outputs and inputs of the fixed edges, and values or derivatives (..., edges), one call a primitive."""
         edges = sorted(self._fixed, key=self._fixed.__getitem__)  # edges of one primitive side by side
         inputs = torch.tensor([i for i, _ in edges], device=x.device)
         outputs = torch.tensor([j for _, j in edges], device=x.device)
@@ -314,7 +316,11 @@ class KANLayer(nn.Module):
         masked = ~self.mask[outputs, inputs]
         # A masked edge gives zero even outside its domain; 0.5 lies in every domain.
         u = (x[..., inputs] * a + b).masked_fill(masked, 0.5)
-        values = evaluate_primitives([self._fixed[edge] for edge in edges], u, p) * c + d
+        names = [self._fixed[edge] for edge in edges]
+        if derivative:
+            values = primitive_derivatives(names, u, p, derivative) * c * a**derivative
+        else:
+            values = evaluate_primitives(names, u, p) * c + d
         return outputs, inputs, values.masked_fill(masked, 0.0)
 
     def _fixed_sums(self, x: Tensor) -> Tensor:

@@ -154,3 +154,25 @@ def evaluate_primitives(names: Sequence[str], u: Tensor, p: Tensor) -> Tensor:
         parts.append(PRIMITIVES[name](u[..., columns], p[columns]))
         start = columns.stop
     return torch.cat(parts, dim=-1)
+
+
+def primitive_derivatives(names: Sequence[str], u: Tensor, p: Tensor, order: int) -> Tensor:
+    """As `evaluate_primitives`, the derivative of that order with respect to u; in torch's graph where there is one.
+
+    Examples
+    --------
+    >>> primitive_derivatives(["square", "sin"], torch.tensor([3.0, 0.0]), torch.ones(2), 1)
+    tensor([6., 1.])
+    """
+    kept = torch.is_grad_enabled() and (u.requires_grad or p.requires_grad)
+    with torch.inference_mode(False), torch.enable_grad():
+        if u.is_inference():
+            u, p = u.clone(), p.clone()
+        point = u if u.requires_grad else u.detach().requires_grad_()
+        values = evaluate_primitives(names, point, p)
+        for _ in range(order):
+            slopes = None
+            if values.requires_grad:  # unlike the slope of straight lines
+                (slopes,) = torch.autograd.grad(values.sum(), point, create_graph=True, allow_unused=True)
+            values = torch.zeros_like(point) if slopes is None else slopes
+    return values if kept else values.detach()
