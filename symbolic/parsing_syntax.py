@@ -160,7 +160,7 @@ class Builder:
 
         A power is taken of each factor of a product, and of the base of a power; a sum stays as it is.
         """
-        bits = 0.0
+        bits = 0
         for factor in Mul.make_args(base):
             if isinstance(factor, sympy.Rational):
                 bits = max(abs(factor.p).bit_length() - 1, factor.q.bit_length() - 1)
@@ -180,7 +180,7 @@ class Builder:
             logarithms = [factor for factor in factors if isinstance(factor, sympy.log)]
             if len(logarithms) == 1:
                 power = Mul(*[factor for factor in factors if factor is not logarithms[0]], sympy.log(base))
-                if power.is_number:
+                if power.is_number and power.is_extended_real:  # a zero or negative base has no logarithm
                     self._in_proportion(node, logarithms[0].args[0], abs(float(power)))
 
     def _call(self, node: ast.Call, depth: int, tower: int) -> Value:

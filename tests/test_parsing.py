@@ -253,6 +253,8 @@ def test_what_would_take_for_ever_is_refused(text: str) -> None:
         "exp(-50*(log(y/100) - 5)**2)",
         "exp(-11604*log(x)/y)",
         "2**(1200*y*log(x/440))",
+        "0.0**(2*log(x))",
+        "(-0.5)**(2*log(x))",
     ],
 )
 def test_what_is_only_long_is_built(text: str) -> None:
