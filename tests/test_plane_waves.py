@@ -35,6 +35,18 @@ def test_the_spectrum_shows_plane_and_standing_waves_of_any_number_of_periods(se
         assert factors == 1 or any(form.atoms(sympy.cos) for form in good)  # written as a product
 
 
+def test_a_standing_wave_is_written_as_one_in_strong_noise_too() -> None:
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        X = rng.uniform(0, 30, (1000, 2))
+        y = np.sin(11 * X[:, 0]) * np.cos(4 * X[:, 1]) + 0.5 * rng.normal(size=1000)  # as large as the wave
+        forms = list(plane_wave_forms(X, y, np.ones(1000), (x, t)))
+        products = [form for form in forms if form.atoms(sympy.cos)]
+        assert products and all(
+            len(angle.args[0].free_symbols) == 1 for angle in products[0].atoms(sympy.sin, sympy.cos)
+        )
+
+
 def test_of_waves_that_a_lattice_cannot_tell_apart_the_slowest_is_meant() -> None:
     steps = np.linspace(0, 10, 45)
     X = np.stack([each.ravel() for each in np.meshgrid(steps, steps)], axis=1)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sympy import Expr, Float, Symbol
 
 from ..rows import spread_rows
-from ..univariate.tuning import tuned
+from ..univariate.tuning import Tuned, as_product, tuned
 
 __all__ = ["plane_wave_forms"]
 
@@ -28,7 +28,7 @@ _STEP = 1.2  # of the phase over half a range: less than half a line's width, pi
 _MOST = 800.0  # about 250 periods in the range
 _ROWS = 3000
 _CHANCE = 1e-3  # of one peak as high in noise
-_ALIKE = 0.02  # of their size, between two waves that make a standing one
+_ERRORS = 3.0  # standard errors that sizes and rates may be off by
 _STILL = 0.1  # phase over half a range that a coordinate without part in a wave may seem to have
 _ALIAS = 0.75  # of the highest power
 _PAIRS = 3  # that are read
@@ -81,7 +81,7 @@ def plane_wave_forms(
         rates = rate[None, :]
         for _ in range(2):
             found = tuned(fixed, features, root, rates, z)
-            yield from _written(found.rates, found.weights, middle[list(pair)], half[list(pair)], names)
+            yield from _written(found, middle[list(pair)], half[list(pair)], names)
             power, rate = _peak(features, root, found.residual)
             if power < chance or expired():
                 break
@@ -106,25 +106,25 @@ def _peak(features: Array, root: Array, z: Array) -> tuple[float, Array]:
     return (float(powers[sign, i, j]) / noise if noise > 0 else 0.0), rate
 
 
-def _written(rates: Array, weights: Array, middle: Array, half: Array, symbols: Sequence[Symbol]) -> Iterator[Expr]:
+def _written(found: Tuned, middle: Array, half: Array, symbols: Sequence[Symbol]) -> Iterator[Expr]:
     """The waves as a sum, and as a product where two are of one size."""
+    # of a size: least squares of white noise; a rate, over half a range, has sqrt(3) times that of the phase
+    error = _ERRORS * math.sqrt(2 * float(np.mean(found.residual**2)) / len(found.residual))
     waves = []
-    for (sine, cosine), rate in zip(weights[1:].reshape(-1, 2).tolist(), rates, strict=True):
+    for (sine, cosine), rate in zip(found.weights[1:].reshape(-1, 2).tolist(), found.rates, strict=True):
         # phases in the middle of the data, so that a coordinate without part in a wave can be left out of it
-        waves.append((math.hypot(sine, cosine), rate, math.atan2(cosine, sine)))
+        waves.append((math.hypot(sine, cosine), np.array([*rate, math.atan2(cosine, sine)])))
+    still = max(_STILL, math.sqrt(3) * error / max(min(size for size, _ in waves), 1e-300))
 
-    def angle(rate: Array, phase: float) -> Expr:
-        return _angle(np.where(np.abs(rate) < _STILL, 0.0, rate) / half, middle, phase, symbols)
+    def angle(constants: Array) -> Expr:
+        rate, phase = constants[:-1], float(constants[-1])
+        slopes = np.where(np.abs(rate) < still, 0.0, rate) / half
+        terms = [Float(slope) * symbol for slope, symbol in zip(slopes.tolist(), symbols, strict=True)]
+        return sympy.Add(*terms, Float(math.remainder(phase - float(slopes @ middle), 2 * math.pi)))
 
-    offset = Float(float(weights[0]))
-    yield offset + sympy.Add(*[size * sympy.sin(angle(rate, phase)) for size, rate, phase in waves])
-    if len(waves) == 2 and abs(waves[0][0] - waves[1][0]) < _ALIKE * waves[0][0]:
-        (size, one, phase), (_, two, other) = waves
-        # sin(a) + sin(b) = 2*sin((a + b)/2)*cos((a - b)/2)
-        first, second = angle((one + two) / 2, (phase + other) / 2), angle((one - two) / 2, (phase - other) / 2)
-        yield offset + 2 * size * sympy.sin(first) * sympy.cos(second)
-
-
-def _angle(slopes: Array, middle: Array, phase: float, symbols: Sequence[Symbol]) -> Expr:
-    terms = [Float(slope) * symbol for slope, symbol in zip(slopes.tolist(), symbols, strict=True)]
-    return sympy.Add(*terms, Float(math.remainder(phase - float(slopes @ middle), 2 * math.pi)))
+    offset = Float(float(found.weights[0]))
+    yield offset + sympy.Add(*[size * sympy.sin(angle(constants)) for size, constants in waves])
+    product = as_product(waves, error)
+    if product is not None:
+        size, one, two = product
+        yield offset + size * sympy.sin(angle(one)) * sympy.cos(angle(two))

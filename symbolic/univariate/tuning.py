@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Tuned", "tuned", "wave_design"]
+__all__ = ["Tuned", "as_product", "tuned", "wave_design"]
 
 Array = NDArray[np.float64]
 
 _STEPS = 25
+_ALIKE = 0.02  # of their size, between two waves that make a product
 
 
 class Tuned(NamedTuple):
@@ -86,3 +88,27 @@ def tuned(fixed: Array, features: Array, root: Array, rates: Array, z: Array) ->
             if damping > 1e4:
                 break
     return Tuned(rates, weights, residual)
+
+
+def as_product(waves: Sequence[tuple[float, Array]], error: float = 0.0) -> tuple[float, Array, Array] | None:
+    """c, f, g of c*sin(f)*cos(g), which two waves of one size add up to; None for others.
+
+    Parameters
+    ----------
+    waves : (size, constants of the angle) of sines; angles are linear in their constants.
+    error : by which sizes may differ beside a fiftieth.
+
+    Examples
+    --------
+    sin(5*x + 1) + sin(3*x) = 2*sin(4*x + 0.5)*cos(x + 0.5)
+
+    >>> size, one, other = as_product([(1.0, np.array([5.0, 1.0])), (1.0, np.array([3.0, 0.0]))])
+    >>> size, one.tolist(), other.tolist()
+    (2.0, [4.0, 0.5], [1.0, 0.5])
+    """
+    if len(waves) != 2:
+        return None
+    (size, one), (other, two) = waves
+    if abs(size - other) >= max(_ALIKE * size, error):
+        return None
+    return size + other, (one + two) / 2, (one - two) / 2

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sympy import Expr, Symbol
 
 from .curve import CONSTANTS, Curve, Form, combination
-from .tuning import tuned, wave_design
+from .tuning import as_product, tuned, wave_design
 
 __all__ = ["sums_of_exponentials", "sums_of_waves"]
 
@@ -97,10 +97,10 @@ def _wave_forms(first: int, weights: Array, rates: Array, middle: float, half: f
         phase = math.atan2(cosine, sine) - w * middle / half + p * middle**2 / half**2
         waves.append((math.hypot(sine, cosine), np.array([bend, slope, phase])))
     forms = [_written(base, [(size, [(sympy.sin, angle)]) for size, angle in waves], symbol, chirped)]
-    if len(waves) == 2 and abs(waves[0][0] - waves[1][0]) < 0.02 * waves[0][0]:
-        (size, one), (_, two) = waves
-        factors = [(sympy.sin, (one + two) / 2), (sympy.cos, (one - two) / 2)]
-        forms.append(_written(base, [(2 * size, factors)], symbol, chirped))
+    product = as_product(waves)
+    if product is not None:
+        size, one, two = product
+        forms.append(_written(base, [(size, [(sympy.sin, one), (sympy.cos, two)])], symbol, chirped))
     return forms
 
 
