@@ -60,7 +60,7 @@ def drift(
     Returns
     -------
     Drift or None
-        None where the rows at which the formula has derivatives are too few to tell.
+        None where the rows at which the formula has derivatives are too few to tell, or nothing is left over.
 
     Examples
     --------
@@ -82,18 +82,13 @@ def drift(
     root = np.ones(len(X)) if weight is None else np.sqrt(weight / np.max(weight))
     directions = np.vstack([np.ones(len(X)), bound.value(theta), *bound.jacobian_rows()]) * root
     usable = np.all(np.isfinite(directions), axis=0)  # the slope of sqrt(x) has no value at 0
-    X, root, directions = X[usable], root[usable], directions[:, usable]
-    left = residuals[usable] * root
-    if len(X) < _ROWS_PER_DIRECTION:
+    if usable.sum() < _ROWS_PER_DIRECTION:
         return None
-    # to a size whose square is a float
-    size = np.max(np.abs(directions), axis=1, keepdims=True)
-    scale = float(np.max(np.abs(left)))
-    basis = _orthonormal((directions / np.where(size > 0, size, 1.0))[size[:, 0] > 0].T)
-    left = left / scale if scale > 0 else left
-    if len(X) < _ROWS_PER_DIRECTION * basis.shape[1]:
+    X, directions, left = X[usable], _scaled(directions[:, usable]), _scaled((residuals * root)[None, usable])
+    basis = _orthonormal(directions.T)
+    if len(X) < _ROWS_PER_DIRECTION * basis.shape[1] or not len(left):
         return None
-    left = left - basis @ (basis.T @ left)
+    left = left[0] - basis @ (basis.T @ left[0])
     worst: Drift | None = None
     for column in columns:
         position = rankdata(X[:, column]) / len(X) - 0.5
@@ -109,6 +104,12 @@ def drift(
         if math.isfinite(statistic) and (worst is None or chance < worst.chance):
             worst = Drift(column, chance)
     return worst
+
+
+def _scaled(rows: Array) -> Array:
+    """The rows that are not zero, brought to a size whose square is a float."""
+    size = np.max(np.abs(rows), axis=1)
+    return np.asarray(rows[size > 0] / size[size > 0, None], dtype=np.float64)
 
 
 def _orthonormal(columns: Array) -> Array:

@@ -113,8 +113,6 @@ class Judging:
             judgement = Judgement(False, (reason,))
         if judgement.accepted:
             judgement = self._as_known(formula, everywhere, judgement)
-        if judgement.accepted and rmse > EXACT * problem.spread:
-            judgement = self._constant(formula, everywhere, noise, judgement)
         imitates = imitation(formula) if rmse > EXACT * problem.spread else None
         if judgement.accepted and imitates is not None:
             judgement = Judgement(False, (imitates,))
@@ -124,6 +122,8 @@ class Judging:
             if length > other + _SLACK:
                 reason = f"it is no shorter than a polynomial of degree {degree} that describes the data as well"
                 judgement = Judgement(False, (reason,))
+        if judgement.accepted and rmse > EXACT * problem.spread:  # last: the dearest of the tests
+            judgement = self._constant(formula, everywhere, noise, judgement)
         point = FrontPoint(formula.complexity, rmse, formula, template, judgement.accepted, length)
         self.entries.append(Entry(point, judgement, candidate, noise, residuals))
 
@@ -142,10 +142,8 @@ class Judging:
         if found is None:
             return judgement
         if found.chance < _DRIFT:
-            column = problem.names[found.column]
-            return Judgement(
-                False, (f"its constants are not constant: they change with {column} (chance {found.chance:.0e})",)
-            )
+            change = f"they change with {problem.names[found.column]} (chance {max(found.chance, 1e-300):.0e})"
+            return Judgement(False, (f"its constants are not constant: {change}",))
         reason = f"its constants hold along every column (p = {found.chance:.2g} for the least steady one)"
         return Judgement(True, (*judgement.reasons, reason))
 

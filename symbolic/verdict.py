@@ -161,12 +161,12 @@ def imitation(formula: Formula) -> str | None:
 
 
 def _functions(expr: Expr) -> int:
-    """Functions and broken powers; those of one exponent in a product are one, sqrt(|x|)*sqrt(|y|) that of |x*y|."""
+    """Functions and broken powers; those of one exponent in a product are one: sqrt(|x|)/sqrt(|y|) is that of |x/y|."""
     count = 0
     for node in preorder_traversal(expr):
         if isinstance(node, Mul):
-            alike = [part.exp for part in node.args if isinstance(part, Pow) and not part.exp.is_Integer]
-            count -= len(alike) - len(set(alike))
+            powers = [part.exp for part in node.args if isinstance(part, Pow) and not part.exp.is_Integer]
+            count -= len(powers) - len({-p if p.could_extract_minus_sign() else p for p in powers})
         if isinstance(node, Pow) and not node.exp.is_Integer:
             count += 1 - isinstance(node.base, Abs)  # there for the power's sake
         count += isinstance(node, Function)

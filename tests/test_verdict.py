@@ -213,8 +213,9 @@ def test_many_constants_and_functions_for_so_few_inputs_could_imitate_anything()
     roots = [sympy.sqrt(sympy.Abs(s)) for s in sympy.symbols("x1:6", real=True)]
     columns = sympy.symbols("x1:6", real=True)
     free = sympy.symbols("k1:10", real=True)
-    nine = dict.fromkeys(free, 2.0)
-    assert imitation(Formula(sympy.Add(*free[1:]) + free[0] * sympy.Mul(*roots), nine, columns)) is None
+    nine = dict.fromkeys(free, 2.0)  # of 17 that five inputs allow
+    for product in (sympy.Mul(*roots), roots[0] * roots[1] / sympy.Mul(*roots[2:])):
+        assert imitation(Formula(sympy.Add(*free[1:]) + free[0] * product, nine, columns)) is None
     assert imitation(Formula(sympy.Add(*free[1:]) + free[0] * sympy.Add(*roots), nine, columns)) is not None
 
 
