@@ -43,11 +43,14 @@ _FORMAT = "kanlib search 1"
 _SENSELESS = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError)
 
 
-def fingerprint(problem: Problem, seed: int, primitives: Sequence[str]) -> str:
-    """A digest of the data and of all settings that change what a search finds; the time limit is none of them."""
+def fingerprint(problem: Problem, seed: int, settings: Sequence[str]) -> str:
+    """A digest of the data and of all settings that change what a search finds; the time limit is none of them.
+
+    ``settings`` are the primitives and the digest of what is known of the law, its row weights among that.
+    """
     digest = hashlib.sha256()
-    settings = [_FORMAT, __version__, seed, list(primitives), list(problem.names), problem.target_name]
-    digest.update(json.dumps([*settings, problem.X.shape]).encode())
+    named = [_FORMAT, __version__, seed, list(settings), list(problem.names), problem.target_name]
+    digest.update(json.dumps([*named, problem.X.shape]).encode())
     for array in (problem.X, problem.y):
         digest.update(np.ascontiguousarray(array, dtype=np.float64).tobytes())
     return digest.hexdigest()

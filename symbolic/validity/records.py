@@ -89,8 +89,8 @@ class Range:
     def __str__(self) -> str:
         low, high = self.data
         interval, edges, rest = self.at_median, self.median_edges, ""
-        if self._holds_the_data():
-            interval, edges = self.everywhere or interval, self.edges
+        if self.everywhere is not None and self._holds_the_data(*self.everywhere):
+            interval, edges = self.everywhere, self.edges
         else:
             rest = " with the others at their medians; at other rows it ends within the data"
         digits = digits_of((low, high, *(edge.value for edge in edges)), high - low or abs(low) or 1.0)
@@ -110,11 +110,9 @@ class Range:
         text = "; ".join(said) or f"finite up to {REACH:.0f} ranges beyond the data"
         return f"{self.column} (data from {low:.{digits}g} to {high:.{digits}g}): {text}{rest}"
 
-    def _holds_the_data(self) -> bool:
-        """Whether the formula is finite at every value of this column, whichever row the others are taken from."""
-        if self.everywhere is None:
-            return False
-        (first, last), (low, high) = self.everywhere, self.data
+    def _holds_the_data(self, first: float, last: float) -> bool:
+        """Whether the formula, finite everywhere between two values, is so at all of the data, their ends included."""
+        low, high = self.data
         missing = [edge.value for edge in self.edges if not edge.closed]
         return first <= low and high <= last and low not in missing and high not in missing
 
