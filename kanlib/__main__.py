@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -48,6 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         kept = f"{arguments.checkpoint} keeps what was found" if arguments.checkpoint else "nothing was written"
         say(f"stopped; {kept}.")
         return 130
+    except BrokenPipeError:  # who read the output has seen enough, as `| head` has: no fault of the search
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
+        return 141
 
 
 def discover(arguments: argparse.Namespace) -> int:
@@ -87,7 +91,7 @@ def discover(arguments: argparse.Namespace) -> int:
     if arguments.json:
         text = json.dumps(record(found), indent=2, ensure_ascii=to_stdout, allow_nan=False) + "\n"
         if to_stdout:
-            print(text, end="")
+            print(text, end="", flush=True)
         else:
             write_atomically(arguments.json, text)
     lines = [describe(found)]
@@ -95,7 +99,7 @@ def discover(arguments: argparse.Namespace) -> int:
         from kanlib.plots import write_report
 
         lines.append(f"report: {write_report(found, Path(arguments.report), X, y)}")
-    print("\n\n".join(lines), file=sys.stderr if to_stdout else sys.stdout)
+    print("\n\n".join(lines), file=sys.stderr if to_stdout else sys.stdout, flush=True)
     return 0
 
 

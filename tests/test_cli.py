@@ -325,3 +325,15 @@ def test_python_m_kanlib(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=tmp_path)
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr == "kanlib: error: There is no file no_such.csv; expected a CSV file. Check the path.\n"
+
+
+@pytest.mark.parametrize("output", [(), ("--json", "-")], ids=["text", "json"])
+def test_a_reader_that_has_seen_enough_is_no_error(output: tuple[str, ...]) -> None:
+    """As `| head` is: the pipe is closed before anything was written."""
+    command = [sys.executable, "-m", "kanlib", "discover", PLANETS, "--target", "T_years", "--quiet", *output]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    with process.stderr:
+        said = process.stderr.read()
+    assert process.wait(timeout=120) == 141 and "Traceback" not in said
