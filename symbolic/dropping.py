@@ -14,10 +14,25 @@ from sympy import Expr, Integer, Symbol
 
 from .description import NODE_COST, constants_cost
 from .formula import Formula
+from .phases import UNKNOWN, phases
 from .printing import count_nodes
 from .snapping import Fitted, loss, prepare, with_fit
 
 __all__ = ["drop_constants"]
+
+
+def _known(fit: Fitted) -> dict[Symbol, tuple[float, float]]:
+    """Value and error of the constants that the data say something of, which may so be told from 0.
+
+    Years from 2000 on do not tell the phase of a wave in the year 0. Left out, it would come back in the last digits of
+    the rate, with a standard error of these.
+    """
+    added = phases(fit.formula.form)
+    return {
+        symbol: (value, error)
+        for symbol, (value, error) in fit.intervals().items()
+        if symbol not in added or error < UNKNOWN
+    }
 
 
 def _without_zeros(fit: Fitted) -> Fitted:
@@ -26,7 +41,7 @@ def _without_zeros(fit: Fitted) -> Fitted:
     One at a time is safer and comes next; long formulas with many zeros would take a refit for each of them.
     """
     zeros: dict[Symbol, Expr] = {
-        symbol: Integer(0) for symbol, (value, error) in fit.intervals().items() if abs(value) < error
+        symbol: Integer(0) for symbol, (value, error) in _known(fit).items() if abs(value) < error
     }
     if len(zeros) < 2 or fit.n < 2:
         return fit
@@ -73,7 +88,7 @@ def drop_constants(
         now = fit.length(fit.result)
         size = count_nodes(fit.formula.structure)
         best: tuple[float, Formula] | None = None
-        for symbol, (value, error) in fit.intervals().items():
+        for symbol, (value, error) in _known(fit).items():
             for exact in (0, 1, -1):
                 shorter = fit.formula.structure.xreplace({symbol: Integer(exact)})
                 lost = len(set(fit.free) - shorter.free_symbols)

@@ -5,11 +5,27 @@ from __future__ import annotations
 import math
 
 import sympy
-from sympy import Expr
+from sympy import Add, Expr, Symbol
 
-__all__ = ["nearest_quarter", "without_phases"]
+__all__ = ["UNKNOWN", "nearest_quarter", "phases", "without_phases"]
+
+UNKNOWN = math.pi / 4
+"""Error of a phase, in radians, from which it is not known at all: any other one can be had by a nearby rate."""
 
 _SMALL = 0.05  # radians: what noise may leave of a phase that is none
+
+
+def phases(expr: Expr) -> set[Symbol]:
+    """Constants that are added inside a sine or cosine.
+
+    Examples
+    --------
+    >>> a, b, c, x = sympy.symbols("a b c x", real=True)
+    >>> phases(a * sympy.sin(b * x + c))
+    {c}
+    """
+    angles = (wave.args[0] for wave in expr.atoms(sympy.sin, sympy.cos))
+    return {term for angle in angles for term in Add.make_args(angle) if isinstance(term, Symbol)}
 
 
 def nearest_quarter(expr: Expr) -> Expr:

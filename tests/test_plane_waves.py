@@ -8,6 +8,7 @@ import sympy
 
 from kanlib.symbolic import Formula, discover
 from kanlib.symbolic.constancy import drift
+from kanlib.symbolic.dropping import drop_constants
 from kanlib.symbolic.separable.plane_waves import plane_wave_forms
 from kanlib.symbolic.snapping import fitted
 
@@ -145,3 +146,15 @@ def test_changes_are_seen_at_any_scale_and_beside_a_row_without_a_slope() -> Non
     square = Formula(a * x**2, {a: 1.0}, (x, t))
     found = drift(square, small, (truth - truth.mean()) * 1e-190, (0, 1))
     assert found is not None and found.column == 1
+
+
+def test_a_phase_that_is_not_known_is_not_left_out() -> None:
+    """Ten years from 2000 on say nothing of the phase in the year 0: a nearby rate would stand in for it."""
+    a, b, c = sympy.symbols("a b c", real=True)
+    rng = np.random.default_rng(3)
+    year = rng.uniform(2000, 2010, 500)
+    y = 1.3 * np.sin(6.1 * year + 0.8) + 0.2 * rng.normal(size=500)
+    wave = Formula(a * sympy.sin(b * x + c), {a: 1.3, b: 6.1, c: 0.8}, (x,))
+    assert len(drop_constants(wave, year[:, None], y).fitted) == 3
+    known = 1.3 * np.sin(6.1 * (year - 2005)) + 0.2 * rng.normal(size=500)
+    assert len(drop_constants(wave, (year - 2005)[:, None], known).fitted) == 2
