@@ -53,6 +53,7 @@ class _KANEstimator(BaseEstimator):
         degree: int = 3,
         method: str = "auto",
         max_steps: int | None = None,
+        starts: int = 1,
         learning_rate: float | None = None,
         batch_size: int | None = None,
         l1: float = 0.0,
@@ -71,6 +72,7 @@ class _KANEstimator(BaseEstimator):
         self.degree = degree
         self.method = method
         self.max_steps = max_steps
+        self.starts = starts
         self.learning_rate = learning_rate
         self.batch_size = batch_size
         self.l1 = l1
@@ -108,6 +110,7 @@ class _KANEstimator(BaseEstimator):
             method=self.method,
             loss=loss,
             steps=self.max_steps,
+            starts=self.starts,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
             l1=self.l1,
@@ -142,7 +145,7 @@ class KANRegressor(RegressorMixin, _KANEstimator):
         last width follow from the data. A number stands for one hidden layer; empty for an additive model.
     grid_size, degree : int
         Cells and degree of the splines.
-    method, learning_rate, batch_size, l1, entropy, roughness, grid_schedule, patience, progress
+    method, starts, learning_rate, batch_size, l1, entropy, roughness, grid_schedule, patience, progress
         As for :func:`kanlib.fit`. The roughness is against the squared error of the standardised target.
     max_steps : int, optional
         ``steps`` of :func:`kanlib.fit`.

@@ -35,6 +35,7 @@ def fit(
     method: str = "auto",
     loss: str | LossFunction = "mse",
     steps: int | None = None,
+    starts: int = 1,
     batch_size: int | None = None,
     learning_rate: float | None = None,
     schedule: str | Schedule | None = None,
@@ -72,6 +73,10 @@ def fit(
     steps : int, optional
         At the most, for each grid of the schedule: Gauss-Newton steps (default 100), L-BFGS iterations (200), or passes
         over the data with Adam (200).
+    starts : int
+        Gauss-Newton only: how many starts are tried for some twenty steps each before the best is trained to the end:
+        the network as it is, and random ones. Small networks have local minima; from several starts one is rarely left
+        with them.
     batch_size : int, optional
         Rows of a mini-batch of Adam (default: a quarter of the rows, at most 256).
     learning_rate : float, optional
@@ -149,6 +154,7 @@ def fit(
         the_loss,
         penalties,
         steps=steps,
+        starts=starts,
         learning_rate=learning_rate,
         batch_size=batch_size,
         schedule=schedule,
@@ -228,7 +234,15 @@ def _run_stage(
 
     if method.name == "gauss-newton":
         status, advice = second_order(
-            model, problem, tracker, steps=method.steps, adapt=adapt, update_grid=update_grid, last=last
+            model,
+            problem,
+            tracker,
+            steps=method.steps,
+            starts=method.starts,
+            generator=generator,
+            adapt=adapt,
+            update_grid=update_grid,
+            last=last,
         )
         return status, advice or _ADVICE[status]
     if method.name == "lbfgs":

@@ -13,8 +13,8 @@ the scale and offset of a hidden node, which the output does not determine, play
 somewhat further than these values: rows to come will exceed them now and then. Cells without data continue the
 polynomial of their neighbours (a faint penalty on differences of order degree + 1).
 
-Sources: Golub & Pereyra, SIAM J. Numer. Anal. 10 (1973) 413; Kaufman, BIT 15 (1975) 49; damping by gain ratio
-after Nielsen, IMM-REP-1999-05.
+Sources: Golub & Pereyra, SIAM J. Numer. Anal. 10 (1973) 413; Kaufman, BIT 15 (1975) 49. The steps themselves are
+those of :mod:`kanlib.descent`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from .descent import descend, diagonal_scale
 from .jacobian import Trace, jacobian, plan, trace
-from .quadratic import damped_step, difference_rows, penalty_root, stretch_grid
+from .quadratic import difference_rows, penalty_root, stretch_grid
 from .solver_result import ADVICE, SolverResult
 
 if TYPE_CHECKING:
@@ -85,7 +86,8 @@ def gauss_newton(
     max_steps : int
         Steps tried at the most.
     tolerance : float
-        The search ends when three accepted steps in a row each lower the objective by less than this fraction.
+        The search ends when three accepted steps in a row each lower the objective by less than this fraction, or ten
+        together lower the squared error by less than a thousandth.
     damping : float
         Initial Levenberg damping, relative to the scaled normal matrix.
     margin : float
@@ -160,46 +162,18 @@ class _Solver:
                 (),
                 0,
             )
-        history = [state.loss]
-        growth, small, step = 2.0, 0, 0
-        status = "max_steps"
         n_free = sum(p.n_constants for p in self.plans[:-1]) + int(self.inner_last.sum())
-        floor = (1e-15 * float((self.y * self.root).square().sum().sqrt())) ** 2
         if n_free == 0:
-            status = "converged"
-        while n_free and step < max_steps:
-            if self.margin:
-                self.stiffen(state)
-            normal, gradient, scale = self.normal_equations(state)
-            accepted = False
-            while step < max_steps and not accepted:
-                step += 1
-                move = damped_step(normal, gradient, scale, damping)
-                trial = None if move is None else self.evaluate(self.moved(state, move))
-                if move is None or trial is None or not trial.objective < state.objective:
-                    damping, growth = damping * growth, growth * 2
-                    if damping > 1e10:
-                        break
-                    continue
-                predicted = float(2 * gradient @ move - move @ (normal @ move))
-                gain = (state.objective - trial.objective) / max(predicted, 1e-300)
-                damping = max(damping * max(1 / 3, 1 - (2 * min(gain, 1.0) - 1) ** 3), 1e-14)
-                growth, accepted = 2.0, True
-            if not accepted:
-                status = "stalled" if step < max_steps else status
-                break
-            assert trial is not None
-            small = small + 1 if state.objective - trial.objective < tolerance * state.objective else 0
-            state = self.normalised(trial)
-            history.append(state.loss)
-            if callback is not None and callback(step, state.loss):
-                status = "stopped"
-                break
-            if small >= 3 or state.objective <= floor:
-                status = "converged"
-                break
+            return SolverResult("converged", ADVICE["converged"], state.loss, (state.loss,), 0)
+        floor = (1e-15 * float((self.y * self.root).square().sum().sqrt())) ** 2
+        state, result = descend(
+            self, state, max_steps=max_steps, tolerance=tolerance, damping=damping, floor=floor, callback=callback
+        )
         self.restore(state)
-        return SolverResult(status, ADVICE[status], state.loss, tuple(history), step)
+        return result
+
+    def trial(self, state: _State, move: Tensor) -> _State | None:
+        return self.evaluate(self.moved(state, move))
 
     def evaluate(self, constants: list[Tensor]) -> _State | None:
         """The state at ``constants``, with the last layer solved for; None where it is not finite."""
@@ -279,9 +253,7 @@ class _Solver:
                 normal.addmm_(below.T, below)
             normal.addmm_(columns.T, columns)
             gradient.addmv_(columns.T, residual)
-        scale = normal.diagonal().clamp_min(0).sqrt()
-        scale = scale.clamp_min(1e-8 * float(scale.max().clamp_min(1e-150)))
-        return normal, gradient, scale
+        return normal, gradient, diagonal_scale(normal)
 
     def penalty_matrix(self) -> Tensor:
         """The penalty rows of the constants that are stepped (the solved ones carry theirs in the projection)."""
@@ -299,12 +271,14 @@ class _Solver:
         last[self.inner_last] += move[start:]
         return [*constants, last]
 
-    def stiffen(self, state: _State) -> None:
+    def prepare(self, state: _State) -> None:
         """Weigh the differences by the misfit, and the state's objective with them.
 
         An empirical prior: both are taken for normal with the variances they have now, so that one difference of usual
         size counts as much as one residual. The fit hardly feels that; a cell without data is theirs alone.
         """
+        if not self.margin:
+            return
         loss = float(state.residual.square().sum()) / state.residual.numel()
         self.rows = list(self.penalties)
         for depth, (rows, values) in enumerate(zip(self.differences, state.constants, strict=True)):
@@ -324,7 +298,7 @@ class _Solver:
         self.rows = state.rows
         self.evaluate(state.constants)
 
-    def normalised(self, state: _State) -> _State:
+    def settle(self, state: _State) -> _State:
         """Give the factors and sums that enter a solved spline layer unit size, which its output ignores."""
         if not self.projects or len(self.plans) < 2 or self.plans[-1].fixed or self.plans[-2].fixed:
             return state

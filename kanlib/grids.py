@@ -116,7 +116,9 @@ def refine_layer(layer: KANLayer, grid_size: int) -> KANLayer:
             grid = torch.lerp(old[:, below], old[:, below + 1], place - below)
         coefficients = _refit(layer, grid)
     learns = layer.coefficients.requires_grad
-    fine.coefficients = torch.nn.Parameter(coefficients.to(layer.coefficients), requires_grad=learns)
+    # torch's L-BFGS views gradients as vectors, and these take the strides of their parameter
+    coefficients = coefficients.to(layer.coefficients).contiguous()
+    fine.coefficients = torch.nn.Parameter(coefficients, requires_grad=learns)
     fine.grid = grid.to(layer.grid)
     return fine
 

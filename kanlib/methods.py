@@ -35,6 +35,7 @@ class Method:
     name: str
     reason: str
     steps: int
+    starts: int
     learning_rate: float
     batch_size: int
     schedule: str | Schedule
@@ -51,6 +52,7 @@ def choose_method(
     learning_rate: float | None,
     batch_size: int | None,
     schedule: str | Schedule | None,
+    starts: int = 1,
 ) -> Method:
     """Resolve "auto", fill in defaults, and refuse settings the method cannot use.
 
@@ -73,6 +75,9 @@ def choose_method(
         raise InputError("method 'lbfgs' wants all rows at once, X is a loader. Use method='adam', or pass tensors.")
     if name != "adam" and wants_adam:
         raise InputError(f"batch_size and schedule belong to method 'adam', not to {name!r}; leave them out.")
+    if positive_int("starts", starts) > 1 and name != "gauss-newton":
+        why = f" ({reason})" if reason else ""
+        raise InputError(f"starts is {starts}, but the method is {name!r}{why}; only 'gauss-newton' tries several.")
     if name == "gauss-newton" and learning_rate is not None:
         raise InputError("method 'gauss-newton' sets its own step length; leave learning_rate out.")
     rows = len(train) if isinstance(train, Rows) else 0
@@ -83,6 +88,7 @@ def choose_method(
         name,
         reason,
         positive_int("steps", STEPS[name] if steps is None else steps),
+        starts,
         _positive("learning_rate", LEARNING_RATE[name] if learning_rate is None else learning_rate),
         positive_int("batch_size", batch_size),
         _check_schedule("cosine" if schedule is None else schedule),

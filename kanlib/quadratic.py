@@ -1,4 +1,4 @@
-"""Pieces of the Gauss-Newton solver: its damped step, and what it asks of curves besides the fit, as rows."""
+"""What the Gauss-Newton solver asks of curves besides the fit, as rows of a least-squares problem."""
 
 from __future__ import annotations
 
@@ -10,18 +10,7 @@ from torch import Tensor
 from .jacobian import LayerPlan
 from .splines import roughness_matrix
 
-__all__ = ["damped_step", "difference_rows", "penalty_root", "stretch_grid"]
-
-
-def damped_step(normal: Tensor, gradient: Tensor, scale: Tensor, damping: float) -> Tensor | None:
-    """Solve (N + damping diag(scale^2)) step = gradient in scaled variables."""
-    scaled = normal / scale[:, None] / scale[None, :]
-    scaled.diagonal().add_(damping)
-    factor, info = torch.linalg.cholesky_ex(scaled)
-    if int(info) != 0:
-        return None
-    step = torch.cholesky_solve((gradient / scale)[:, None], factor)[:, 0] / scale
-    return step if bool(torch.isfinite(step).all()) else None
+__all__ = ["difference_rows", "penalty_root", "stretch_grid"]
 
 
 def stretch_grid(grid: Tensor, value: Tensor, margin: float) -> None:

@@ -12,6 +12,7 @@ from .first_order import lbfgs
 from .gauss_newton import gauss_newton
 from .problem import Problem, Rows
 from .regularizers import roughness
+from .starts import best_start
 from .tracker import Tracker
 from .warm_start import additive_start
 
@@ -28,6 +29,8 @@ WARM_UP = 20
 # How far the last grid reaches beyond the hidden values, as a share of their range: of 10,000 new rows some tens exceed
 # what 1,000 showed, in an empty corner of the inputs by almost a tenth.
 MARGIN = 0.1
+# Steps after which the grids of inner layers are held against the values that reach them.
+REGRID = 12
 # A grid that is about to be refined need not be fitted to the last digit.
 TOLERANCE, COARSE_TOLERANCE = 1e-9, 1e-4
 
@@ -38,6 +41,8 @@ def second_order(
     tracker: Tracker,
     *,
     steps: int,
+    starts: int,
+    generator: torch.Generator,
     adapt: Callable[[int], bool],
     update_grid: bool,
     last: bool,
@@ -46,6 +51,8 @@ def second_order(
 
     Parameters
     ----------
+    starts, generator
+        How many starts are tried, from random numbers of which source.
     adapt : callable
         As for `lbfgs`.
     last : bool
@@ -67,11 +74,22 @@ def second_order(
             if status == "stopped":
                 return status, ""
             tracker.restore_best()
+        if starts > 1 and (len(model.layers) > 1 or model.widths[-1].products):
+            best_start(model, train, starts, generator, problem.penalties.roughness * model.out_features)
         if update_grid:
             adapt_grids(model, problem.sample())
         tracker.begin_stage(model)
     steps -= tracker.step - first
-    return _gauss_newton(model, problem, tracker, steps, TOLERANCE if last else COARSE_TOLERANCE)
+    tolerance = TOLERANCE if last else COARSE_TOLERANCE
+    # The solver moves the last grid only.
+    rounds = REGRID if update_grid and len(model.layers) > 2 else steps
+    while True:
+        before = tracker.step
+        status, advice = _gauss_newton(model, problem, tracker, min(rounds, steps), tolerance)
+        steps -= tracker.step - before
+        if status != "max_steps" or steps <= 0 or tracker.step == before:
+            return status, advice
+        adapt_grids(model, problem.sample())
 
 
 def _gauss_newton(model: KAN, problem: Problem, tracker: Tracker, steps: int, tolerance: float) -> tuple[str, str]:
