@@ -26,7 +26,7 @@ from torch import Tensor
 from .layer import KANLayer
 from .network import KAN, Width
 
-__all__ = ["Derivatives", "gradient", "hessian", "laplacian"]
+__all__ = ["Derivatives", "Jet", "Passage", "as_derivatives", "gradient", "hessian", "laplacian", "through"]
 
 
 class Derivatives(NamedTuple):
@@ -64,7 +64,7 @@ def gradient(model: KAN, x: Tensor) -> Derivatives:
     >>> found.value.shape, found.gradient.shape, found.second
     (torch.Size([7, 1]), torch.Size([7, 1, 2]), None)
     """
-    return _through(model, x, order=1)
+    return as_derivatives(through(model, x, order=1)[-1].nodes)
 
 
 def hessian(model: KAN, x: Tensor) -> Derivatives:
@@ -76,7 +76,7 @@ def hessian(model: KAN, x: Tensor) -> Derivatives:
     >>> hessian(model, torch.zeros(7, 2)).second.shape
     torch.Size([7, 1, 2, 2])
     """
-    return _through(model, x, order=2)
+    return as_derivatives(through(model, x, order=2)[-1].nodes)
 
 
 def laplacian(model: KAN, x: Tensor) -> Derivatives:
@@ -93,10 +93,10 @@ def laplacian(model: KAN, x: Tensor) -> Derivatives:
     >>> model.layers[0].coefficients.grad.shape
     torch.Size([3, 2, 8])
     """
-    return _through(model, x, order=2, trace=True)
+    return as_derivatives(through(model, x, order=2, trace=True)[-1].nodes)
 
 
-class _Jet(NamedTuple):
+class Jet(NamedTuple):
     """Of the nodes of one layer, as `Derivatives` with the nodes last: (..., s), (..., d, s), and (..., d, d, s)."""
 
     value: Tensor
@@ -109,34 +109,50 @@ class _Jet(NamedTuple):
         return self.second is not None and self.second.ndim == self.value.ndim
 
 
-def _through(model: KAN, x: Tensor, *, order: int, trace: bool = False) -> Derivatives:
+class Passage(NamedTuple):
+    """What went into a layer, what its sums were (the factors of products one by one), and the nodes made of them."""
+
+    inputs: Jet
+    sums: Jet
+    nodes: Jet
+
+
+def through(model: KAN, x: Tensor, *, order: int, trace: bool = False) -> list[Passage]:
+    """The jets of all layers; ``trace`` for the Laplacian in place of the Hessian."""
     value = model.select(x)
     d = x.shape[-1]
     # the derivatives of the inputs that the first layer sees are columns of the unit matrix
     first = torch.eye(d, dtype=value.dtype, device=value.device)[:, model.input_index]
     shape = (*value.shape[:-1], *(() if trace else (d, d)), value.shape[-1])
-    jet = _Jet(value, first.expand(*value.shape[:-1], *first.shape), value.new_zeros(shape) if order == 2 else None)
+    jet = Jet(value, first.expand(*value.shape[:-1], *first.shape), value.new_zeros(shape) if order == 2 else None)
+    passed = []
     for layer, width in zip(model.layers, model.widths[1:], strict=True):
-        jet = _combined(_through_layer(layer, jet), width)
+        sums = _through_layer(layer, jet)
+        passed.append(Passage(jet, sums, jet := _combined(sums, width)))
+    return passed
+
+
+def as_derivatives(jet: Jet) -> Derivatives:
+    """The jet of the outputs, with the outputs before the coordinates."""
     second = jet.second if jet.second is None or jet.traced else jet.second.movedim(-1, -3)
     return Derivatives(jet.value, jet.first.movedim(-1, -2), second)
 
 
-def _through_layer(layer: KANLayer, h: _Jet) -> _Jet:
+def _through_layer(layer: KANLayer, h: Jet) -> Jet:
     """Of the node sums, from those of the layer's inputs."""
     value, slope = layer(h.value), layer.edges(h.value, derivative=1)
     first = torch.einsum("...oi,...ki->...ko", slope, h.first)
     if h.second is None:
-        return _Jet(value, first, None)
+        return Jet(value, first, None)
     bend = layer.edges(h.value, derivative=2)
     if h.traced:
         second = torch.einsum("...oi,...i->...o", bend, h.first.square().sum(-2))
-        return _Jet(value, first, second + torch.einsum("...oi,...i->...o", slope, h.second))
+        return Jet(value, first, second + torch.einsum("...oi,...i->...o", slope, h.second))
     second = torch.einsum("...oi,...ki,...li->...klo", bend, h.first, h.first)
-    return _Jet(value, first, second + torch.einsum("...oi,...kli->...klo", slope, h.second))
+    return Jet(value, first, second + torch.einsum("...oi,...kli->...klo", slope, h.second))
 
 
-def _combined(jet: _Jet, width: Width) -> _Jet:
+def _combined(jet: Jet, width: Width) -> Jet:
     """Through sums and multiplication nodes, by the product rule, without division: a factor may be zero."""
     if not width.products:
         return jet
@@ -146,27 +162,27 @@ def _combined(jet: _Jet, width: Width) -> _Jet:
         nodes.append(reduce(_times, factors))
         start += arity
     seconds = [node.second for node in nodes if node.second is not None]
-    return _Jet(
+    return Jet(
         torch.cat([node.value for node in nodes], dim=-1),
         torch.cat([node.first for node in nodes], dim=-1),
         torch.cat(seconds, dim=-1) if seconds else None,
     )
 
 
-def _part(jet: _Jet, start: int, stop: int) -> _Jet:
+def _part(jet: Jet, start: int, stop: int) -> Jet:
     """Some of the nodes."""
     second = None if jet.second is None else jet.second[..., start:stop]
-    return _Jet(jet.value[..., start:stop], jet.first[..., start:stop], second)
+    return Jet(jet.value[..., start:stop], jet.first[..., start:stop], second)
 
 
-def _times(u: _Jet, v: _Jet) -> _Jet:
+def _times(u: Jet, v: Jet) -> Jet:
     value = u.value * v.value
     first = u.first * v.value.unsqueeze(-2) + v.first * u.value.unsqueeze(-2)
     if u.second is None or v.second is None:
-        return _Jet(value, first, None)
+        return Jet(value, first, None)
     if u.traced:
         mixed = 2 * (u.first * v.first).sum(-2)
-        return _Jet(value, first, u.second * v.value + v.second * u.value + mixed)
+        return Jet(value, first, u.second * v.value + v.second * u.value + mixed)
     one, other = (each.value.unsqueeze(-2).unsqueeze(-2) for each in (u, v))
     outer = u.first.unsqueeze(-2) * v.first.unsqueeze(-3)
-    return _Jet(value, first, u.second * other + v.second * one + outer + outer.transpose(-2, -3))
+    return Jet(value, first, u.second * other + v.second * one + outer + outer.transpose(-2, -3))
