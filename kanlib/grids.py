@@ -94,6 +94,33 @@ def refine(model: KAN, grid_size: int | Sequence[int]) -> KAN:
 
 
 @torch.no_grad()
+def elevate(model: KAN, degree: int) -> KAN:
+    """A new network whose splines have another degree, on the same grids; the given one stays as it is.
+
+    By least squares: splines of degree 3 have jumps in their third derivative, which one of degree 5 cannot have.
+
+    Parameters
+    ----------
+    model : KAN
+    degree : int, 0 to 5
+
+    Examples
+    --------
+    >>> model, x = KAN([2, 1], dtype=torch.float64), torch.rand(20, 2, dtype=torch.float64)
+    >>> smooth = elevate(model, 5)
+    >>> smooth.layers[0].degree, bool(torch.allclose(smooth(x), model(x), atol=0.02))
+    (5, True)
+    """
+    layers = len(model.layers)
+    other = KAN.from_config(model.config() | {"degree": [degree] * layers}, device=model.layers[0].grid.device)
+    state = model.state_dict()
+    for number, layer in enumerate(model.layers):
+        state[f"layers.{number}.coefficients"] = _refit(layer, layer.grid, degree).contiguous()
+    other.load_state_dict(state)
+    return other
+
+
+@torch.no_grad()
 def refine_layer(layer: KANLayer, grid_size: int) -> KANLayer:
     """`refine` for a single layer."""
     if grid_size < 1:
@@ -123,12 +150,13 @@ def refine_layer(layer: KANLayer, grid_size: int) -> KANLayer:
     return fine
 
 
-def _refit(layer: KANLayer, grid: Tensor) -> Tensor:
+def _refit(layer: KANLayer, grid: Tensor, degree: int | None = None) -> Tensor:
     """Coefficients of the layer's curves on another grid, by least squares on points in all its cells."""
     grid, old = grid.double(), layer.grid.double()
-    share = torch.linspace(0, 1, 4 * (layer.degree + 1) + 1, dtype=grid.dtype, device=grid.device)[:-1]
+    own, new = layer.degree, layer.degree if degree is None else degree
+    share = torch.linspace(0, 1, 4 * (max(own, new) + 1) + 1, dtype=grid.dtype, device=grid.device)[:-1]
     points = torch.lerp(grid[:, :-1, None], grid[:, 1:, None], share).flatten(1)  # (in, G * per cell)
     points = torch.cat([points, grid[:, -1:]], dim=1).T
-    degree, uniform = layer.degree, layer.knots == "uniform"
-    values = curves(points, old, layer.coefficients.double(), degree, extrapolate=layer.extrapolate, uniform=uniform)
-    return fit_coefficients(points, values, grid, degree, uniform=uniform).to(layer.coefficients.dtype)
+    uniform = layer.knots == "uniform"
+    values = curves(points, old, layer.coefficients.double(), own, extrapolate=layer.extrapolate, uniform=uniform)
+    return fit_coefficients(points, values, grid, new, uniform=uniform).to(layer.coefficients.dtype)

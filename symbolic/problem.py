@@ -16,7 +16,7 @@ from kanlib.errors import InputError
 from kanlib.network import KAN
 
 from .rows import spread_rows
-from .shapes import Sample
+from .sample import Sample
 
 __all__ = ["FEW_ROWS", "Problem", "hold_out", "sample_of", "table"]
 

@@ -10,7 +10,8 @@ import torch
 from kanlib.jacobian import plan, sensitivities, trace
 from kanlib.network import KAN
 
-from .shapes import Sample, Trained, fit_sample, held_error
+from .sample import Sample
+from .shapes import Trained, fit_sample, held_error
 
 __all__ = ["cut_edges", "edge_effects", "in_units_of_y", "trim"]
 

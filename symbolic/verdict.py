@@ -100,7 +100,10 @@ def judge(
     if not np.all(np.isfinite(residuals)) or not np.all(np.isfinite(all_residuals)):
         return Judgement(False, ("it is not finite on all rows",))
     error = math.sqrt(float(np.mean(residuals**2)))
-    # Held-out rows may be all alike where the others are not (a spike): these must be met too.
+    # Held-out rows may be all alike where the others are not (a spike): these must be met too, and a formula that does
+    # has only met what it was fitted to, perhaps with a pole next to each of a few rows.
+    if math.sqrt(float(np.mean(reference**2))) <= EXACT * spread:
+        return Judgement(False, ("the held-out rows all have the same y: they cannot tell a law from its mean",))
     if max(error, math.sqrt(float(np.mean(all_residuals**2)))) <= EXACT * spread:
         return Judgement(True, (f"it meets every held-out row to {error / spread:.1e} of the spread of y",))
     passed: list[str] = []

@@ -22,7 +22,7 @@ from .phases import without_phases
 from .problem import sample_of
 from .reduction.coordinates import Coordinates
 from .rows import spread_rows
-from .shapes import Sample
+from .sample import Sample
 from .simplify import signed
 
 __all__ = ["View"]

@@ -155,9 +155,10 @@ def test_held_out_rows_that_are_all_alike_prove_nothing() -> None:
     spike[[70, 80]] = 1, -1
     common = {"X": X, "spread": float(spike.std()), "rng": np.random.default_rng(0), "one_by_one": False}
     # y = 0 meets the held-out rows exactly, but not the others; so does the mean.
-    for held_out in (np.zeros(50), np.full(50, 1e-3)):
-        judgement = judge(held_out, np.zeros(50), None, all_residuals=spike, **common)
-        assert not judgement.accepted and "no better than their mean" in judgement.reasons[0]
+    # A rational function with poles next to the two rows meets all.
+    for held_out, others in ((np.zeros(50), spike), (np.full(50, 1e-3), spike), (np.zeros(50), np.zeros(200))):
+        judgement = judge(held_out, np.zeros(50), None, all_residuals=others, **common)
+        assert not judgement.accepted and "all have the same y" in judgement.reasons[0]
 
 
 @pytest.mark.parametrize("unit", [1e-100, 1e90])

@@ -1,0 +1,204 @@
+"""The rival of every table: a multilayer perceptron, trained by L-BFGS or by damped Gauss-Newton steps.
+
+The steps are kanlib's own (`kanlib.descent`); only the Jacobian differs. A row of it is assembled as in any layered
+network: the output's sensitivity to a node, from one backward pass for all rows at once, times what enters the node.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from kanlib.descent import descend, diagonal_scale
+
+__all__ = ["METHODS", "MLPRun", "best_mlp", "fit_mlp"]
+
+METHODS = ("lbfgs", "gauss-newton")
+
+
+@dataclass(frozen=True)
+class MLPRun:
+    """A trained network: it predicts (n,) from (n, d); what it cost; how many weights it has."""
+
+    predict: Callable[[Tensor], Tensor]
+    widths: tuple[int, ...]
+    method: str
+    parameters: int
+    seconds: float
+
+    def rmse(self, X: Tensor, y: Tensor) -> float:
+        """Root mean squared error on other rows."""
+        return float((self.predict(X) - y).square().mean().sqrt())
+
+
+def fit_mlp(
+    X: Tensor,
+    y: Tensor,
+    hidden: Sequence[int],
+    method: str,
+    *,
+    seed: int = 0,
+    steps: int | None = None,
+    seconds: float = math.inf,
+) -> MLPRun:
+    """Train [d, *hidden, 1] with tanh on standardised rows, float64.
+
+    Parameters
+    ----------
+    X : Tensor, shape (n, d)
+    y : Tensor, shape (n,)
+    hidden : widths of the hidden layers.
+    method : "lbfgs" (strong Wolfe line search, 1,000 iterations by default) or "gauss-newton" (300 steps).
+    seconds : after which training ends with what it has.
+    """
+    start = time.perf_counter()
+    mean, scale = X.mean(0), X.std(0).clamp_min(1e-12)
+    level, size = y.mean(), y.std().clamp_min(1e-300)
+    inputs, target = (X - mean) / scale, (y - level) / size
+    widths = (X.shape[1], *hidden, 1)
+    net = _network(widths, torch.Generator().manual_seed(seed))
+
+    def late() -> bool:
+        return time.perf_counter() - start > seconds
+
+    if method == "lbfgs":
+        _lbfgs(net, inputs, target, 1000 if steps is None else steps, late)
+    elif method == "gauss-newton":
+        _gauss_newton(net, inputs, target, 300 if steps is None else steps, late)
+    else:
+        raise ValueError(f"method is {method!r}; expected one of {METHODS}.")
+
+    @torch.no_grad()
+    def predict(new: Tensor) -> Tensor:
+        return net((new - mean) / scale)[:, 0] * size + level
+
+    parameters = sum(parameter.numel() for parameter in net.parameters())
+    return MLPRun(predict, widths, method, parameters, time.perf_counter() - start)
+
+
+def best_mlp(
+    train: tuple[Tensor, Tensor],
+    test: tuple[Tensor, Tensor],
+    method: str,
+    *,
+    seed: int,
+    shapes: Sequence[Sequence[int]] = ((20, 20), (20, 20, 20)),
+    seconds: float = 30.0,
+) -> tuple[float, MLPRun]:
+    """The best of some shapes *on the test rows*, which favours the rival: its error, and the run (all its seconds)."""
+    runs = [fit_mlp(*train, hidden, method, seed=seed, seconds=seconds / len(shapes)) for hidden in shapes]
+    errors = [run.rmse(*test) for run in runs]
+    best = min(range(len(runs)), key=lambda k: errors[k] if math.isfinite(errors[k]) else math.inf)
+    chosen = runs[best]
+    total = sum(run.seconds for run in runs)
+    return errors[best], MLPRun(chosen.predict, chosen.widths, method, chosen.parameters, total)
+
+
+def _network(widths: Sequence[int], generator: torch.Generator) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for number, (n, m) in enumerate(pairwise(widths)):
+        linear = nn.Linear(n, m, dtype=torch.float64)
+        with torch.no_grad():
+            linear.weight.normal_(generator=generator).mul_(n**-0.5)
+            linear.bias.normal_(generator=generator).mul_(0.5)
+        layers += [linear, nn.Tanh()] if number < len(widths) - 2 else [linear]
+    return nn.Sequential(*layers)
+
+
+def _lbfgs(net: nn.Sequential, X: Tensor, y: Tensor, steps: int, late: Callable[[], bool]) -> None:
+    optimizer = torch.optim.LBFGS(
+        net.parameters(),
+        max_iter=20,
+        max_eval=200,
+        history_size=50,
+        tolerance_grad=1e-14,
+        tolerance_change=1e-16,
+        line_search_fn="strong_wolfe",
+    )
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = (net(X)[:, 0] - y).square().mean()
+        loss.backward()
+        return loss
+
+    for _ in range(-(-steps // 20)):  # in pieces, to look at the clock; the optimizer remembers
+        optimizer.step(closure)
+        if late():
+            break
+
+
+@dataclass
+class _State:
+    weights: Tensor
+    residual: Tensor
+    objective: float
+
+    @property
+    def loss(self) -> float:
+        return self.objective
+
+
+class _Squares:
+    """The least-squares problem of an MLP, for `kanlib.descent.descend`."""
+
+    def __init__(self, net: nn.Sequential, X: Tensor, y: Tensor) -> None:
+        self.net, self.X, self.y = net, X, y
+
+    def put(self, weights: Tensor) -> None:
+        nn.utils.vector_to_parameters(weights, self.net.parameters())
+
+    @torch.no_grad()
+    def at(self, weights: Tensor) -> _State | None:
+        self.put(weights)
+        residual = (self.y - self.net(self.X)[:, 0]) / len(self.y) ** 0.5
+        objective = float(residual.square().sum())
+        return _State(weights, residual, objective) if math.isfinite(objective) else None
+
+    def prepare(self, state: _State) -> None:
+        self.put(state.weights)
+
+    def settle(self, state: _State) -> _State:
+        return state
+
+    def trial(self, state: _State, move: Tensor) -> _State | None:
+        return self.at(state.weights + move)
+
+    def normal_equations(self, state: _State) -> tuple[Tensor, Tensor, Tensor]:
+        inputs, sums, value = [], [], self.X
+        for module in self.net:
+            if isinstance(module, nn.Linear):
+                inputs.append(value)
+                sums.append(module(value))
+                value = sums[-1]
+            else:
+                value = module(value)
+        found = torch.autograd.grad(value.sum(), sums)
+        with torch.no_grad():
+            blocks = []
+            for x, sensitivity in zip(inputs, found):
+                blocks += [(sensitivity[:, :, None] * x[:, None, :]).flatten(1), sensitivity]
+            rows = torch.cat(blocks, dim=1) / len(self.y) ** 0.5
+            normal = rows.T @ rows
+            return normal, rows.T @ state.residual, diagonal_scale(normal)
+
+
+def _gauss_newton(net: nn.Sequential, X: Tensor, y: Tensor, steps: int, late: Callable[[], bool]) -> None:
+    problem = _Squares(net, X, y)
+    start = problem.at(nn.utils.parameters_to_vector(net.parameters()).detach().clone())
+    assert start is not None
+    state, _ = descend(
+        problem,
+        start,
+        max_steps=steps,
+        tolerance=1e-6,
+        damping=1e-2,
+        callback=lambda step, loss: late(),
+    )
+    problem.put(state.weights)

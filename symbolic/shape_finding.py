@@ -1,0 +1,289 @@
+"""The smallest network that follows a table: which shape, how fine a grid, which degree.
+
+For who wants the network itself: an accurate stand-in that is small enough to be read. The shapes of the ladder
+(`kanlib.symbolic.shapes`) are trained from their own starts, with more products and with a link where these gain, each
+on finer and finer grids as long as held-out rows gain, cubic first and quintic where that is better. The winner is the
+smallest network within a quarter of the lowest held-out error, trained once more on all rows.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from numbers import Real
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+
+from kanlib.errors import InputError
+from kanlib.gauss_newton import gauss_newton
+from kanlib.grids import elevate, refine, update_layer_grid
+from kanlib.jacobian import plan
+from kanlib.layer import KANLayer
+from kanlib.methods import positive_int
+from kanlib.network import KAN
+from kanlib.threads import one_thread
+
+from .problem import FEW_ROWS, hold_out, sample_of, table
+from .sample import Sample
+from .shape_starts import general_starts, linked_starts, product_starts
+from .shapes import Shape, ladder
+from .trim import in_units_of_y
+
+__all__ = ["FoundShape", "TriedShape", "find_shape", "n_constants"]
+
+COARSE = 5
+GROWTH = 1.5  # from one grid to the next
+WORTH = 0.8  # a finer grid, or one product more, must lower the held-out error by this factor
+GENEROUS = 1.25  # a smaller network within this factor of the lowest error is preferred
+EXACT = 1e-13  # relative error below which nothing is left to gain
+MOST_PRODUCTS = 10
+ROWS_PER_CONSTANT = 1.5
+
+
+@dataclass(frozen=True)
+class TriedShape:
+    """A network that was trained: its template, grid, degree, number of constants and held-out RMSE (units of y)."""
+
+    template: str
+    grid_size: int
+    degree: int
+    n_constants: int
+    held_rmse: float
+
+
+@dataclass(frozen=True)
+class FoundShape:
+    """The network, what it is, and what else was tried.
+
+    Attributes
+    ----------
+    network : KAN, float64, from the original columns to y.
+    template : such as "sum of 3 products, sum_k prod_i f_ki(x_i)".
+    best : the tried shape it is.
+    tried : all of them, in order.
+    """
+
+    network: KAN
+    template: str
+    best: TriedShape
+    tried: tuple[TriedShape, ...]
+
+
+@dataclass(frozen=True)
+class _Grown:
+    shape: Shape
+    model: KAN
+    error: float
+
+    @property
+    def n_constants(self) -> int:
+        return n_constants(self.model)
+
+
+def find_shape(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    names: Sequence[str] | None = None,
+    max_constants: int | None = None,
+    time_limit: float = 60.0,
+    seed: int = 0,
+) -> FoundShape:
+    """Find a small network that follows y = f(X) as closely as its rows allow.
+
+    Parameters
+    ----------
+    X : array or data frame, shape (n, d)
+        At least 40 rows of finite numbers. Constant columns are left aside.
+    y : array-like, shape (n,)
+    names : of the columns; from the data frame or x1, x2, ... by default.
+    max_constants : int, optional
+        Of the network. The rows set a limit of their own: 1.5 of them a constant.
+    time_limit : float
+        Seconds; the best network so far is returned some steps later.
+    seed : int
+        Of the split and the starts.
+
+    Returns
+    -------
+    FoundShape
+
+    Raises
+    ------
+    InputError
+        As from `kanlib.symbolic.discover`; and where not even the smallest shape is allowed.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.uniform(-1, 1, (400, 2))
+    >>> found = find_shape(X, X[:, 0] * np.exp(X[:, 1]))
+    >>> found.template, found.best.held_rmse < 1e-5
+    ('product, sum_k prod_i f_ki(x_i)', True)
+    """
+    problem = table(X, y, names, None)
+    if not isinstance(time_limit, Real) or math.isnan(time_limit):
+        raise InputError(f"time_limit is {time_limit!r}; expected a number of seconds.")
+    most = None if max_constants is None else positive_int("max_constants", max_constants)
+    held = hold_out(len(problem.y), np.random.default_rng(seed))
+    if held is None:
+        raise InputError(f"the table has {len(problem.y)} rows; expected at least {FEW_ROWS}, a fifth to judge by.")
+    sample = sample_of(problem.X[:, list(problem.varying)], problem.y, held)
+    allowed = int(sample.n_distinct / ROWS_PER_CONSTANT)
+    finder = _Finder(sample, min(allowed, most or allowed), time.monotonic() + float(time_limit), seed)
+    with one_thread():
+        best = finder.best()
+        network = problem.on_all_columns(in_units_of_y(_on_all_rows(best.model, sample), sample.scale, sample.shift))
+    tried = tuple(finder.tried)
+    mine = _tried(best, sample)
+    return FoundShape(network, mine.template, mine, tried)
+
+
+class _Finder:
+    """The search; ``grown`` are the networks worth keeping, ``tried`` all that were trained."""
+
+    def __init__(self, sample: Sample, most: int, deadline: float, seed: int) -> None:
+        self.sample, self.most, self.deadline = sample, most, deadline
+        self.rng = torch.Generator().manual_seed(seed)
+        self.grown: list[_Grown] = []
+        self.tried: list[TriedShape] = []
+
+    def best(self) -> _Grown:
+        for family in _families(self.sample.n_inputs):
+            lowest, idle = math.inf, 0
+            for shape in family:
+                if self.late():
+                    break
+                error = self.grow(shape)
+                idle = 0 if error < WORTH * lowest else idle + 1
+                lowest = min(lowest, error)
+                if idle == 2 or self.lowest() < EXACT:
+                    break
+            if self.grown and (self.late() or self.lowest() < EXACT):
+                break
+        if not self.grown:
+            least = self.sample.n_inputs * (1 + 3)
+            raise InputError(
+                f"max_constants and the rows allow {self.most} constants; expected at least {least}, those of the "
+                "smallest shape on one cell."
+            )
+        usual = max(GENEROUS * self.lowest(), EXACT)
+        return min((each for each in self.grown if each.error <= usual), key=lambda each: each.n_constants)
+
+    def grow(self, shape: Shape) -> float:
+        """Train a shape on finer and finer grids, of either degree first; its lowest held-out error."""
+        start = self.coarse(shape)
+        if start is None:
+            return math.inf
+        chains = [start]
+        smooth = self.step(start, None, 5)
+        chains += [] if smooth is None else [smooth]
+        lowest = min(each.error for each in chains)
+        while chains and not self.late():
+            longer = []
+            for each in chains:
+                finer = self.step(each, math.ceil(GROWTH * _grid(each.model)), None)
+                if finer is not None and finer.error < WORTH * each.error:
+                    longer.append(finer)
+            # both degrees get one finer grid, then the better goes on
+            chains = sorted(longer, key=lambda each: each.error)[:1]
+            lowest = min([lowest, *(each.error for each in chains)])
+            if lowest < EXACT:
+                break
+        return lowest
+
+    def coarse(self, shape: Shape) -> _Grown | None:
+        """The best of the shape's starts on a coarse grid; None where its constants are not allowed."""
+        size = min(COARSE, self.most // shape.n_edges - 3)
+        if size < 1:
+            return None
+        best: _Grown | None = None
+        for model in shape.starts(self.sample, size, self.rng):
+            # new rows may lie a little beyond these, where splines go on as straight lines
+            update_layer_grid(model.layers[0], torch.cat([self.sample.X, self.sample.X_held]), margin=0.01)
+            found = self.trained(shape, model)
+            if found is not None and (best is None or found.error < best.error):
+                best = found
+            if best is not None and (self.late() or best.error < EXACT):
+                break
+        return self.kept(best)
+
+    def step(self, grown: _Grown, grid_size: int | None, degree: int | None) -> _Grown | None:
+        """The network with another grid or degree, trained on; None where it would have too many constants."""
+        model = grown.model if degree is None else elevate(grown.model, degree)
+        if grid_size is not None:
+            model = refine(model, [grid_size if _has_splines(layer) else layer.grid_size for layer in model.layers])
+        if n_constants(model) > self.most or self.late():
+            return None
+        return self.kept(self.trained(grown.shape, model))
+
+    def trained(self, shape: Shape, model: KAN) -> _Grown | None:
+        status = _fit(model, self.sample)
+        with torch.no_grad():
+            error = float((model(self.sample.X_held)[:, 0] - self.sample.t_held).square().mean().sqrt())
+        return None if status == "diverged" or not math.isfinite(error) else _Grown(shape, model, error)
+
+    def kept(self, grown: _Grown | None) -> _Grown | None:
+        if grown is not None and grown.n_constants <= self.most:
+            self.grown.append(grown)
+            self.tried.append(_tried(grown, self.sample))
+        return grown
+
+    def lowest(self) -> float:
+        return min((each.error for each in self.grown), default=math.inf)
+
+    def late(self) -> bool:
+        return time.monotonic() > self.deadline
+
+
+def n_constants(model: KAN) -> int:
+    """Constants of a network that its output depends on: an edge fixed to the identity has one, its factor."""
+    return sum(p.n_constants - 2 * sum(name == "identity" for _, _, name, _ in p.fixed) for p in plan(model))
+
+
+def _families(n: int) -> Iterator[Iterator[Shape]]:
+    """Shapes of one kind after the other, each from small to large."""
+    yield (shape for shape in ladder(n) if shape.name in ("additive", "link of a sum"))
+    if n == 1:
+        return
+    yield (_products(n, k) for k in range(1, MOST_PRODUCTS + 1))
+    yield (Shape(f"link of {_sum(k)}", "g(sum_k prod_i f_ki(x_i))", k * n + 1, linked_starts(k)) for k in range(1, 4))
+    yield (Shape(f"{m} links", "sum_j g_j(sum_i f_ij(x_i))", m * (n + 1), general_starts(m)) for m in (2, 3, 5))
+
+
+def _products(n: int, k: int) -> Shape:
+    return Shape(_sum(k), "sum_k prod_i f_ki(x_i)", k * n, product_starts(k))
+
+
+def _sum(k: int) -> str:
+    return "product" if k == 1 else f"sum of {k} products"
+
+
+def _fit(model: KAN, sample: Sample) -> str:
+    return gauss_newton(model, sample.X, sample.t, max_steps=60, tolerance=1e-3, margin=0.1).status
+
+
+def _on_all_rows(model: KAN, sample: Sample) -> KAN:
+    rows = replace(sample, X=torch.cat([sample.X, sample.X_held]), t=torch.cat([sample.t, sample.t_held]))
+    _fit(model, rows)
+    return model
+
+
+def _has_splines(layer: KANLayer) -> bool:
+    return bool(layer.spline_mask().any())
+
+
+def _grid(model: KAN) -> int:
+    return max(layer.grid_size for layer in model.layers if _has_splines(layer))
+
+
+def _tried(grown: _Grown, sample: Sample) -> TriedShape:
+    template = f"{grown.shape.name}, {grown.shape.template}"
+    spread = sample.scale
+    return TriedShape(
+        template, _grid(grown.model), grown.model.layers[0].degree, grown.n_constants, grown.error * spread
+    )

@@ -1,0 +1,176 @@
+"""Where the small networks of the ladder start from: one way for each shape.
+
+Good starts are what makes small networks reliable. A sum starts from least squares; a link from the additive fit of y
+and of its logarithm; products from alternating least squares, y being linear in the factors of one input while the
+others are held; and any shape from smooth random curves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from kanlib.gauss_newton import gauss_newton
+from kanlib.grids import refine
+from kanlib.layer import KANLayer
+from kanlib.network import KAN
+from kanlib.splines import uniform_grid
+
+from .sample import Sample
+
+__all__ = ["additive_starts", "general_starts", "link_starts", "linked_starts", "network", "product_starts"]
+
+_ALTERNATED = 12  # random starts of a product that are alternated, on a coarse grid
+
+
+def network(widths: list[int | tuple[int, list[int]]], sample: Sample, size: int) -> KAN:
+    """A network without a base function, its first grid on the range of the data and all curves zero."""
+    model = KAN(widths, grid_size=size, base=None, init="zero_spline", dtype=torch.float64)
+    rows = torch.cat([sample.X, sample.X_held])
+    low, high = rows.amin(0), rows.amax(0)
+    flat = high <= low
+    low, high = torch.where(flat, low - 1, low), torch.where(flat, high + 1, high)
+    with torch.no_grad():
+        model.layers[0].grid.copy_(uniform_grid(low, high, size, dtype=torch.float64))
+    return model
+
+
+def put(layer: KANLayer, j: int, i: int, curve: Callable[[Tensor], Tensor]) -> None:
+    """Set edge (i, j) to a curve given on the unit interval of its grid (by values at the Greville points)."""
+    n_basis = layer.coefficients.shape[-1]
+    greville = (torch.arange(n_basis, dtype=torch.float64) - (layer.degree - 1) / 2) / layer.grid_size
+    with torch.no_grad():
+        layer.coefficients[j, i] = curve(greville)
+
+
+def parabola(constant: float, slope: float, bend: float) -> Callable[[Tensor], Tensor]:
+    return lambda u: constant + slope * u + bend * u * u
+
+
+def additive_fit(sample: Sample, size: int, target: Tensor) -> KAN:
+    model = network([sample.n_inputs, 1], sample, size)
+    gauss_newton(model, sample.X, target, sample_weight=sample.weight, roughness=1e-6)
+    return model
+
+
+def additive_starts(sample: Sample, size: int, rng: torch.Generator) -> Iterator[KAN]:
+    yield network([sample.n_inputs, 1], sample, size)
+
+
+def link_starts(sample: Sample, size: int, rng: torch.Generator) -> Iterator[KAN]:
+    """The additive fit of y, of its logarithm where y has one sign, then random slopes."""
+    targets = [sample.t]
+    y = sample.t * sample.scale + sample.shift
+    if bool((y > 0).all()) or bool((y < 0).all()):
+        targets.append(y.abs().log())
+    for target in targets:
+        model = network([sample.n_inputs, 1, 1], sample, size)
+        with torch.no_grad():
+            first = additive_fit(sample, size, (target - target.mean()) / target.std().clamp_min(1e-300))
+            model.layers[0].coefficients.copy_(first.layers[0].coefficients)
+        yield model
+    for _ in range(4):
+        model = network([sample.n_inputs, 1, 1], sample, size)
+        slopes = torch.randn(sample.n_inputs, generator=rng, dtype=torch.float64)
+        for i, slope in enumerate(slopes.tolist()):
+            put(model.layers[0], 0, i, parabola(0.0, slope, 0.0))
+        yield model
+
+
+def product_starts(k: int) -> Callable[[Sample, int, torch.Generator], Iterator[KAN]]:
+    def starts(sample: Sample, size: int, rng: torch.Generator) -> Iterator[KAN]:
+        """Random factors, alternated; Gauss-Newton is spent on the best of them only."""
+        coarse = min(size, 4)
+        tried = []
+        for number in range(_ALTERNATED):
+            model = random_product(sample, coarse, k, rng)
+            tried.append((alternate(model, sample, k, sweeps=12), number, model))
+        for _, _, model in sorted(tried, key=lambda entry: entry[:2])[:2]:
+            yield refine(model, [size, coarse])
+
+    return starts
+
+
+def linked_starts(k: int) -> Callable[[Sample, int, torch.Generator], Iterator[KAN]]:
+    def starts(sample: Sample, size: int, rng: torch.Generator) -> Iterator[KAN]:
+        """Random factors of a sum of k products, the link a straight line."""
+        n = sample.n_inputs
+        for _ in range(6):
+            model = network([n, (0, [n] * k), 1, 1], sample, size)
+            first, sums, link = model.layers
+            with torch.no_grad():
+                first.mask.copy_(torch.eye(n, dtype=torch.bool).repeat(k, 1))
+            for term in range(k):
+                sums.fix_edge(term, 0, "identity")
+                for i in range(n):
+                    a, b = torch.randn(2, generator=rng, dtype=torch.float64).tolist()
+                    put(first, term * n + i, i, parabola(1 - 0.25 * a, 0.5 * a, 0.2 * b))
+            put(link, 0, 0, parabola(0.0, 1.0, 0.0))
+            yield model
+
+    return starts
+
+
+def random_product(sample: Sample, size: int, k: int, rng: torch.Generator) -> KAN:
+    n = sample.n_inputs
+    model = network([n, (0, [n] * k), 1], sample, size)
+    first, last = model.layers
+    with torch.no_grad():
+        first.mask.copy_(torch.eye(n, dtype=torch.bool).repeat(k, 1))
+    for term in range(k):
+        last.fix_edge(term, 0, "identity")
+        for i in range(n):
+            a, b = torch.randn(2, generator=rng, dtype=torch.float64).tolist()
+            put(first, term * n + i, i, parabola(1 - 0.25 * a, 0.5 * a, 0.2 * b))
+    return model
+
+
+def alternate(model: KAN, sample: Sample, k: int, sweeps: int) -> float:
+    """Alternating least squares: y is linear in the factors of one input while the others are held.
+
+    Returns the root mean squared error relative to the spread of y.
+    """
+    n, layer = sample.n_inputs, model.layers[0]
+    with torch.no_grad():
+        phi = layer.features(sample.X)  # (rows, n, F)
+        weights = torch.stack([layer.weights()[t * n + i, i] for t in range(k) for i in range(n)]).reshape(k, n, -1)
+        factors = torch.einsum("bif,tif->tib", phi, weights)
+        target = sample.t + sample.shift / sample.scale
+        root = torch.ones_like(target) if sample.weight is None else sample.weight.sqrt()
+        for _ in range(sweeps):
+            for i in range(n):
+                others = factors[:, [j for j in range(n) if j != i]].prod(dim=1)  # (k, rows)
+                design = (others[:, :, None] * phi[None, :, i]).permute(1, 0, 2).flatten(1) * root[:, None]
+                norms = design.norm(dim=0).clamp_min(1e-150)
+                ridge = 1e-5 * torch.eye(design.shape[1], dtype=design.dtype)
+                right = torch.cat([target * root, design.new_zeros(design.shape[1])])
+                q, r = torch.linalg.qr(torch.cat([design / norms, ridge]))
+                solved = torch.linalg.solve_triangular(r, (q.T @ right)[:, None], upper=True)[:, 0] / norms
+                weights[:, i] = solved.reshape(k, -1)
+                factors[:, i] = torch.einsum("bf,tf->tb", phi[:, i], weights[:, i])
+                # Factors share one scale; keep them of equal size so that none runs away.
+                size = factors[:, i].square().mean(dim=1).sqrt().clamp_min(1e-12)
+                if i + 1 < n:
+                    weights[:, i] /= size[:, None]
+                    factors[:, i] /= size[:, None]
+        full = layer.weights().clone()
+        for t in range(k):
+            for i in range(n):
+                full[t * n + i, i] = weights[t, i]
+        layer.set_weights(full)
+        return float(((factors.prod(dim=1).sum(dim=0) - target) * root).square().mean().sqrt())
+
+
+def general_starts(hidden: int) -> Callable[[Sample, int, torch.Generator], Iterator[KAN]]:
+    def starts(sample: Sample, size: int, rng: torch.Generator) -> Iterator[KAN]:
+        for _ in range(3):
+            model = network([sample.n_inputs, hidden, 1], sample, size)
+            for j in range(hidden):
+                for i in range(sample.n_inputs):
+                    a, b = torch.randn(2, generator=rng, dtype=torch.float64).tolist()
+                    put(model.layers[0], j, i, parabola(0.25 * b, a - b, b))
+            yield model
+
+    return starts
