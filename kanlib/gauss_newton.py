@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 
 from .jacobian import Trace, jacobian, plan, trace
-from .quadratic import damped_step, difference_rows, penalty_root, stretch_grid
+from .quadratic import damped_step, difference_rows, penalty_root, spline_columns, stretch_grid
 from .solver_result import ADVICE, SolverResult
 
 if TYPE_CHECKING:
@@ -138,6 +138,7 @@ class _Solver:
         self.penalties = [penalty_root(p, roughness) for p in self.plans]
         last = self.plans[-1]
         self.inner_last = ~last.linear if self.projects else torch.ones_like(last.linear)
+        self.smallest = torch.where(spline_columns(last), _UNSEEN, 1e-150)
         self.margin = margin if len(self.plans) > 1 else 0.0  # one layer: plain least squares
         self.differences = [difference_rows(p)[: None if self.margin else 0] for p in self.plans]
         self.rows = [
@@ -242,7 +243,8 @@ class _Solver:
         for m in range(self.y.shape[0]):
             chosen = ((p.owner == m) & p.linear).nonzero()[:, 0]
             matrix = torch.cat([columns[:, chosen], self.rows[-1][:, chosen]])
-            norms = matrix.norm(dim=0).clamp_min(1e-150)
+            norms = matrix.norm(dim=0)
+            norms = torch.where(norms > self.smallest[chosen], norms, 1.0)
             ridge = math.sqrt(self.ridge) * torch.eye(chosen.numel(), dtype=matrix.dtype, device=matrix.device)
             q, r = torch.linalg.qr(torch.cat([matrix / norms, ridge]))
             target = (self.y[m] - offsets[m]) * self.root
@@ -342,6 +344,11 @@ class _Solver:
 
 # Bounds of the weight of a difference, and the first one: columns have at most size one.
 _LIGHTEST, _FIRST, _HEAVIEST = 1e-8, 1e-3, 1e-1
+
+
+# A B-spline of smaller size on the data (its root mean square) has not been seen by them. At unit length the rounding
+# of its column would be an equation like others, and its coefficient of any size: 1e137 where it is zero everywhere.
+_UNSEEN = 1e-10
 
 
 class _NotFiniteError(ArithmeticError):
