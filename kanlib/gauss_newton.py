@@ -13,6 +13,9 @@ the scale and offset of a hidden node, which the output does not determine, play
 somewhat further than these values: rows to come will exceed them now and then. Cells without data continue the
 polynomial of their neighbours (a faint penalty on differences of order degree + 1).
 
+A network of one layer without fixed edges is linear in all constants and solved in one step, for the smallest change of
+the constants it has: what the data say nothing about stays as it was, so that it keeps what earlier data taught it.
+
 Sources: Golub & Pereyra, SIAM J. Numer. Anal. 10 (1973) 413; Kaufman, BIT 15 (1975) 49; damping by gain ratio
 after Nielsen, IMM-REP-1999-05.
 """
@@ -81,7 +84,8 @@ def gauss_newton(
         Weight of the summed ``int (d^2 f / du^2)^2 du`` of all spline edges, u running over [0, 1] on the edge's
         grid, against the mean squared error.
     ridge : float
-        Relative weight that keeps undetermined coefficients at zero; far below any effect on the fit.
+        Relative weight that keeps undetermined coefficients at zero (in a network that is linear in all constants:
+        where they are); far below any effect on the fit.
     max_steps : int
         Steps tried at the most.
     tolerance : float
@@ -139,6 +143,10 @@ class _Solver:
         last = self.plans[-1]
         self.inner_last = ~last.linear if self.projects else torch.ones_like(last.linear)
         self.smallest = torch.where(spline_columns(last), _UNSEEN, 1e-150)
+        # What the ridge holds undetermined coefficients to. Earlier fits mean something only where the basis stays: a
+        # deep network's last grid moves with its hidden values.
+        linear = len(self.plans) == 1 and not bool(self.inner_last.any())
+        self.anchor = last.pack() if linear else None
         self.margin = margin if len(self.plans) > 1 else 0.0  # one layer: plain least squares
         self.differences = [difference_rows(p)[: None if self.margin else 0] for p in self.plans]
         self.rows = [
@@ -248,7 +256,10 @@ class _Solver:
             ridge = math.sqrt(self.ridge) * torch.eye(chosen.numel(), dtype=matrix.dtype, device=matrix.device)
             q, r = torch.linalg.qr(torch.cat([matrix / norms, ridge]))
             target = (self.y[m] - offsets[m]) * self.root
-            solution = torch.linalg.solve_triangular(r, (q[: target.numel()].T @ target)[:, None], upper=True)
+            right = q[: target.numel()].T @ target
+            if self.anchor is not None:
+                right += q[len(matrix) :].T @ (math.sqrt(self.ridge) * norms * self.anchor[chosen])
+            solution = torch.linalg.solve_triangular(r, right[:, None], upper=True)
             solved[chosen] = solution[:, 0] / norms
             basis.append(q)
         p.unpack(solved)
