@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -89,7 +90,7 @@ def pykan_rows(
 
 def peer_lines(
     interpreter: str, script: str, arrays: Mapping[str, ArrayLike], options: Sequence[str], seconds: float
-) -> tuple[list[dict[str, float]], str]:
+) -> tuple[list[dict[str, Any]], str]:
     """Run a script of peers/ on a file of arrays: its lines of JSON, and a note where it did not end well."""
     with tempfile.TemporaryDirectory() as folder:
         data, printed, errors = (Path(folder) / name for name in ("data.npz", "printed", "errors"))
