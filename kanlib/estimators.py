@@ -101,6 +101,8 @@ class _KANEstimator(BaseEstimator):
             device=self.device,
             dtype=torch.float64 if len(X) <= SMALL else torch.float32,
         )
+        if len(model.layers) == 1:  # A fit keeps what its rows do not determine; here there is nothing to keep yet.
+            model.layers[0].set_weights(torch.zeros_like(model.layers[0].weights()))
         # A column that never varies has taught nothing: another value of it later must not matter.
         model.layers[0].mask[:, torch.from_numpy(np.ptp(X, axis=0) == 0)] = False
         self.fit_result_ = fit(

@@ -125,6 +125,12 @@ def fit(
     polynomials next to them: a faint penalty on differences of order degree + 1, weighed by the residuals. A grid that
     will be refined is left when steps gain less than 1e-4. :func:`kanlib.gauss_newton.gauss_newton` is the bare solver.
 
+    Continual learning: a fit to new rows changes a network of one layer only where these rows have a say, if nothing in
+    it reaches further than splines do: no base function (``base=None``), and for L-BFGS and Adam no bias that learns
+    (``model.layers[0].bias.requires_grad_(False)``; Gauss-Newton leaves it alone). The grid has to span all rows to
+    come from the start and must not follow the first ones (``update_grid=False``). Deep networks forget: their hidden
+    values lie in the same cells whatever the rows.
+
     Small steps on the CPU (rows x constants up to 1e6) are taken by one thread: more would mostly wait for each other.
 
     Examples

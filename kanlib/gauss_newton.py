@@ -13,6 +13,9 @@ the scale and offset of a hidden node, which the output does not determine, play
 somewhat further than these values: rows to come will exceed them now and then. Cells without data continue the
 polynomial of their neighbours (a faint penalty on differences of order degree + 1).
 
+A network of one layer without fixed edges is linear in all constants and solved in one step, for the smallest change of
+the constants it has: what the data say nothing about stays as it was, so that it keeps what earlier data taught it.
+
 Sources: Golub & Pereyra, SIAM J. Numer. Anal. 10 (1973) 413; Kaufman, BIT 15 (1975) 49. The steps themselves are
 those of :mod:`kanlib.descent`.
 """
@@ -30,7 +33,7 @@ from torch import Tensor
 
 from .descent import descend, diagonal_scale
 from .jacobian import Trace, jacobian, plan, trace
-from .quadratic import difference_rows, penalty_root, stretch_grid
+from .quadratic import difference_rows, penalty_root, spline_columns, stretch_grid
 from .solver_result import ADVICE, SolverResult
 
 if TYPE_CHECKING:
@@ -82,7 +85,8 @@ def gauss_newton(
         Weight of the summed ``int (d^2 f / du^2)^2 du`` of all spline edges, u running over [0, 1] on the edge's
         grid, against the mean squared error.
     ridge : float
-        Relative weight that keeps undetermined coefficients at zero; far below any effect on the fit.
+        Relative weight that keeps undetermined coefficients at zero (in a network that is linear in all constants:
+        where they are); far below any effect on the fit.
     max_steps : int
         Steps tried at the most.
     tolerance : float
@@ -140,6 +144,11 @@ class _Solver:
         self.penalties = [penalty_root(p, roughness) for p in self.plans]
         last = self.plans[-1]
         self.inner_last = ~last.linear if self.projects else torch.ones_like(last.linear)
+        self.smallest = torch.where(spline_columns(last), _UNSEEN, 1e-150)
+        # What the ridge holds undetermined coefficients to. Earlier fits mean something only where the basis stays: a
+        # deep network's last grid moves with its hidden values.
+        linear = len(self.plans) == 1 and not bool(self.inner_last.any())
+        self.anchor = last.pack() if linear else None
         self.margin = margin if len(self.plans) > 1 else 0.0  # one layer: plain least squares
         self.differences = [difference_rows(p)[: None if self.margin else 0] for p in self.plans]
         self.rows = [
@@ -216,11 +225,15 @@ class _Solver:
         for m in range(self.y.shape[0]):
             chosen = ((p.owner == m) & p.linear).nonzero()[:, 0]
             matrix = torch.cat([columns[:, chosen], self.rows[-1][:, chosen]])
-            norms = matrix.norm(dim=0).clamp_min(1e-150)
+            norms = matrix.norm(dim=0)
+            norms = torch.where(norms > self.smallest[chosen], norms, 1.0)
             ridge = math.sqrt(self.ridge) * torch.eye(chosen.numel(), dtype=matrix.dtype, device=matrix.device)
             q, r = torch.linalg.qr(torch.cat([matrix / norms, ridge]))
             target = (self.y[m] - offsets[m]) * self.root
-            solution = torch.linalg.solve_triangular(r, (q[: target.numel()].T @ target)[:, None], upper=True)
+            right = q[: target.numel()].T @ target
+            if self.anchor is not None:
+                right += q[len(matrix) :].T @ (math.sqrt(self.ridge) * norms * self.anchor[chosen])
+            solution = torch.linalg.solve_triangular(r, right[:, None], upper=True)
             solved[chosen] = solution[:, 0] / norms
             basis.append(q)
         p.unpack(solved)
@@ -316,6 +329,11 @@ class _Solver:
 
 # Bounds of the weight of a difference, and the first one: columns have at most size one.
 _LIGHTEST, _FIRST, _HEAVIEST = 1e-8, 1e-3, 1e-1
+
+
+# A B-spline of smaller size on the data (its root mean square) has not been seen by them. At unit length the rounding
+# of its column would be an equation like others, and its coefficient of any size: 1e137 where it is zero everywhere.
+_UNSEEN = 1e-10
 
 
 class _NotFiniteError(ArithmeticError):

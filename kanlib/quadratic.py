@@ -10,7 +10,7 @@ from torch import Tensor
 from .jacobian import LayerPlan
 from .splines import roughness_matrix
 
-__all__ = ["difference_rows", "penalty_root", "stretch_grid"]
+__all__ = ["difference_rows", "penalty_root", "spline_columns", "stretch_grid"]
 
 
 def stretch_grid(grid: Tensor, value: Tensor, margin: float) -> None:
@@ -22,6 +22,14 @@ def stretch_grid(grid: Tensor, value: Tensor, margin: float) -> None:
     low, high = low - margin * (high - low), high + margin * (high - low)
     unit = (grid - grid[:, :1]) / (grid[:, -1:] - grid[:, :1])
     grid.copy_(low[:, None] + unit * (high - low)[:, None])
+
+
+def spline_columns(p: LayerPlan) -> Tensor:
+    """Which of a layer's constants are coefficients of B-splines, shape (n_constants,)."""
+    n_edges, n_features = p.out_index.numel(), p.layer.weights().shape[-1]
+    place = torch.arange(p.n_constants, device=p.owner.device)
+    base = n_features - p.layer.coefficients.shape[-1]  # comes first on every edge
+    return (place < n_edges * n_features) & (place % n_features >= base)
 
 
 def difference_rows(p: LayerPlan) -> Tensor:

@@ -135,6 +135,19 @@ def test_sum_of_a_link_and_products_reach_many_digits() -> None:
     assert math.sqrt(result.loss) < 1e-3 * float(y.std())
 
 
+@pytest.mark.parametrize(("grid_size", "base"), [(20, None), (200, None), (200, "silu"), (200, "identity")])
+def test_cells_without_data_do_not_explode(grid_size: int, base: str | None) -> None:
+    # A row 1e-14 behind a knot "sees" a spline of 1e-39, next to splines that no row sees at all.
+    x = torch.cat([torch.linspace(-0.6, -0.2, 100, dtype=F64), torch.linspace(0.1 + 1e-14, 0.2, 50, dtype=F64)])[
+        :, None
+    ]
+    y = torch.exp(-300 * (x[:, 0] + 0.4) ** 2)
+    model = KAN([1, 1], grid_size=grid_size, base=base, generator=torch.Generator().manual_seed(1), dtype=F64)
+    assert gauss_newton(model, x, y).loss < 0.05**2
+    everywhere = model(torch.linspace(-1, 1, 500, dtype=F64)[:, None]).detach()
+    assert float(everywhere.abs().max()) < 5
+
+
 def test_integer_weights_repeat_rows() -> None:
     X, y = _table(60, 2), _law(_table(60, 2))
     weight = (torch.arange(60) % 3).to(F64)

@@ -1,0 +1,54 @@
+"""pykan on the five peaks, phase after phase, by the settings of its own notebook; for an interpreter that has pykan.
+
+    python benchmarks/paper/peers/pykan_continual.py DATA.npz --seed 0
+
+reads ``x``, ``y`` (phases, rows) and ``test`` (points,) from the file and prints one line of JSON as each phase ends:
+values (the prediction at every test point) and seconds since the start. It imports nothing of kanlib. pykan writes
+checkpoints where it runs: run it in an empty folder. Imports are not timed.
+
+[1, 1] with 200 cubic cells; scales and the random base function stay as they start, so that only local splines learn;
+100 steps of L-BFGS a phase, without grid updates. Source: pykan's example on continual learning, facts only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+import time
+
+
+def main() -> None:
+    """Train phase by phase; what pykan prints goes to stderr, stdout has the lines of JSON only."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("data")
+    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    given = parser.parse_args()
+    out = sys.stdout
+    with contextlib.redirect_stdout(sys.stderr):
+        import kan
+        import numpy as np
+        import torch
+
+        torch.set_num_threads(given.threads)
+        torch.set_default_dtype(torch.float64)
+        with np.load(given.data, allow_pickle=False) as file:
+            x, y, test = (torch.from_numpy(np.asarray(file[name], dtype=np.float64)) for name in ("x", "y", "test"))
+        start = time.perf_counter()
+        model = kan.KAN(
+            width=[1, 1], grid=200, k=3, noise_scale=0.1, sp_trainable=False, sb_trainable=False, seed=given.seed
+        )
+        for rows, values in zip(x[..., None], y[..., None]):
+            data = {"train_input": rows, "train_label": values, "test_input": rows, "test_label": values}
+            model.fit(data, opt="LBFGS", steps=given.steps, update_grid=False)
+            with torch.no_grad():
+                predicted = model(test[:, None])[:, 0]
+            line = {"values": predicted.tolist(), "seconds": time.perf_counter() - start}
+            print(json.dumps(line), file=out, flush=True)
+
+
+if __name__ == "__main__":
+    main()
