@@ -15,6 +15,7 @@ from .parsing import parse_formula
 from .physical import match_physical
 from .priors.noise import given_noise
 from .priors.prior import Prior, prior
+from .shape_finding import FoundShape, find_shape
 from .stability import Stability, stability
 from .symbolify import symbolify
 from .units import Units, dimensionless_groups
@@ -29,6 +30,7 @@ __all__ = [
     "Discovery",
     "Formula",
     "FormulaRegressor",
+    "FoundShape",
     "FrontPoint",
     "Prior",
     "Progress",
@@ -39,6 +41,7 @@ __all__ = [
     "compile_formula",
     "dimensionless_groups",
     "discover",
+    "find_shape",
     "given_noise",
     "match_physical",
     "parse_formula",
