@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from numbers import Real
 
 import numpy as np
@@ -39,7 +40,8 @@ COARSE = 5
 GROWTH = 1.5  # from one grid to the next
 WORTH = 0.8  # a finer grid, or one product more, must lower the held-out error by this factor
 GENEROUS = 1.25  # a smaller network within this factor of the lowest error is preferred
-EXACT = 1e-13  # relative error below which nothing is left to gain
+CLOSE = 1e-7  # relative error below which a shape that gains at the splines' rate is taken for the law's own
+EXACT = 1e-11  # relative error below which only rounding is left
 MOST_PRODUCTS = 10
 ROWS_PER_CONSTANT = 1.5
 
@@ -151,6 +153,7 @@ class _Finder:
         self.rng = torch.Generator().manual_seed(seed)
         self.grown: list[_Grown] = []
         self.tried: list[TriedShape] = []
+        self.at_spline_rate = False
 
     def best(self) -> _Grown:
         for family in _families(self.sample.n_inputs):
@@ -161,9 +164,9 @@ class _Finder:
                 error = self.grow(shape)
                 idle = 0 if error < WORTH * lowest else idle + 1
                 lowest = min(lowest, error)
-                if idle == 2 or self.lowest() < EXACT:
+                if idle == 2 or self.settled():
                     break
-            if self.grown and (self.late() or self.lowest() < EXACT):
+            if self.grown and (self.late() or self.settled()):
                 break
         if not self.grown:
             least = self.sample.n_inputs * (1 + 3)
@@ -174,6 +177,10 @@ class _Finder:
         usual = max(GENEROUS * self.lowest(), EXACT)
         return min((each for each in self.grown if each.error <= usual), key=lambda each: each.n_constants)
 
+    def settled(self) -> bool:
+        """Whether no other shape has much to add: exact, or as accurate as splines of this many constants are."""
+        return self.lowest() < EXACT or self.at_spline_rate
+
     def grow(self, shape: Shape) -> float:
         """Train a shape on finer and finer grids, of either degree first; its lowest held-out error."""
         start = self.coarse(shape)
@@ -182,19 +189,23 @@ class _Finder:
         chains = [start]
         smooth = self.step(start, None, 5)
         chains += [] if smooth is None else [smooth]
-        lowest = min(each.error for each in chains)
+        path = [min(chains, key=lambda each: each.error)]
         while chains and not self.late():
-            longer = []
-            for each in chains:
-                finer = self.step(each, math.ceil(GROWTH * _grid(each.model)), None)
-                if finer is not None and finer.error < WORTH * each.error:
-                    longer.append(finer)
+            finer = [self.step(each, math.ceil(GROWTH * _grid(each.model)), None) for each in chains]
+            gained = [
+                new for old, new in zip(chains, finer, strict=True) if new is not None and new.error < WORTH * old.error
+            ]
             # both degrees get one finer grid, then the better goes on
-            chains = sorted(longer, key=lambda each: each.error)[:1]
-            lowest = min([lowest, *(each.error for each in chains)])
-            if lowest < EXACT:
+            chains = sorted(gained, key=lambda each: each.error)[:1]
+            path += chains
+            if path[-1].error < EXACT:
                 break
-        return lowest
+        # A shape that does not hold the law stalls; one that does gains with every grid what splines of its degree do.
+        rates = [new.error < old.error * GROWTH ** -new.model.layers[0].degree for old, new in pairwise(path)]
+        self.at_spline_rate |= any(
+            one and two and end.error < CLOSE for one, two, end in zip(rates, rates[1:], path[2:], strict=False)
+        )
+        return min(each.error for each in path)
 
     def coarse(self, shape: Shape) -> _Grown | None:
         """The best of the shape's starts on a coarse grid; None where its constants are not allowed."""

@@ -210,3 +210,20 @@ def test_the_callback_can_stop_and_float32_works() -> None:
     result = gauss_newton(model, X, y, callback=stop)
     assert result.status == "stopped" and len(seen) == 3
     assert all(bool(torch.isfinite(p).all()) for p in model.parameters())
+
+
+def test_a_hidden_node_does_not_drift_away() -> None:
+    """The output ignores the offset of a sum that enters a solved layer; from 1e9 its values would lose nine digits."""
+    X = 2 * torch.rand(400, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64) - 1
+    y = torch.exp(X[:, 0] + X[:, 1] ** 2)
+    models = []
+    for offset in (0.0, 1e9):
+        model = KAN([2, 1, 1], grid_size=4, base="silu", dtype=torch.float64)
+        additive_start(model, X, y)
+        with torch.no_grad():
+            model.layers[0].coefficients[0, 1] += offset
+        gauss_newton(model, X, y, max_steps=20)
+        models.append(model)
+    hidden = models[1].activations(X)[1]
+    assert float(hidden.detach().mean().abs()) < 20 * float(hidden.detach().std())
+    torch.testing.assert_close(models[1](X), models[0](X), rtol=0, atol=1e-3)
