@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from kanlib.errors import InputError
 
-__all__ = ["GEOMETRY", "SYMMETRIES", "TRANSLATIONS", "Knots", "load", "slope", "split"]
+__all__ = ["GEOMETRY", "ODD", "SYMMETRIES", "TRANSLATIONS", "Knots", "load", "slope", "split"]
 
 Array = NDArray[np.float64]
 
@@ -27,6 +27,7 @@ TRANSLATIONS = ("meridian_real", "meridian_imag", "longitude")
 GEOMETRY = (
     "volume", "chern_simons", "cusp_volume", *TRANSLATIONS, "geodesic_real", "geodesic_imag", "injectivity_radius",
 )  # fmt: skip
+ODD = ("chern_simons", "meridian_real", "geodesic_imag")
 # The groups that Davies et al. have columns for; the others are none of them.
 SYMMETRIES = ("0", "D3", "D4", "D6", "D8", "Z/2 + Z/2")
 
@@ -57,11 +58,19 @@ class Knots:
         """Several columns side by side, shape (knots, columns)."""
         return np.stack([self.column(name) for name in names], axis=1)
 
-    def some(self, number: int, seed: int) -> Knots:
-        """So many of the knots, drawn at random."""
-        rows = np.sort(np.random.default_rng(seed).permutation(len(self.names))[:number])
-        kept = [self.names[row] for row in rows], [self.symmetry[row] for row in rows]
-        return Knots(tuple(kept[0]), self.signature[rows], self.values[rows], tuple(kept[1]))
+    def take(self, rows: NDArray[np.int64]) -> Knots:
+        """Some of the knots."""
+        names, symmetry = (tuple(texts[row] for row in rows) for texts in (self.names, self.symmetry))
+        return Knots(names, self.signature[rows], self.values[rows], symmetry)
+
+    def with_mirrors(self) -> Knots:
+        """The knots and their mirror images: which of the two a table holds is convention.
+
+        Under a reflection the signature and the columns of `ODD` change their signs, and the others stay.
+        """
+        signs = np.array([-1.0 if name in ODD else 1.0 for name in GEOMETRY])
+        signature = np.concatenate([self.signature, -self.signature])
+        return Knots(2 * self.names, signature, np.concatenate([self.values, signs * self.values]), 2 * self.symmetry)
 
 
 def load(path: Path = PATH) -> Knots:

@@ -29,9 +29,9 @@ SHORT = {"meridian_real": "Re meridian", "meridian_imag": "Im meridian", "geodes
 def draw_knots(records: Sequence[Record], knots: Knots) -> Figure:
     """Three panels; what a run left out (as a quick one does) is left out here."""
     with style():
-        figure = Figure(figsize=(11.0, 3.9), layout="constrained")
+        figure = Figure(figsize=(12.0, 4.0), layout="constrained")
         FigureCanvasAgg(figure)
-        signature, accuracies, ranking = figure.subplots(1, 3, gridspec_kw={"width_ratios": [1.15, 1.25, 0.8]})
+        signature, accuracies, ranking = figure.subplots(1, 3, gridspec_kw={"width_ratios": [1.15, 1.15, 0.85]})
         _signature(signature, records, knots)
         _accuracies(accuracies, records)
         _ranking(ranking, records)
@@ -90,10 +90,10 @@ def _accuracies(panel: Axes, records: Sequence[Record]) -> None:
     panel.set(yticks=range(len(names)), ylim=(len(names) - 0.5, -0.5), xlabel="right on knots not trained on")
     panel.set_yticklabels(names)
     panel.tick_params(axis="y", length=0, labelcolor=INK)
-    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
     panel.grid(axis="x", color=FAINT, linewidth=0.6)
     panel.set_title("accuracy, mean and range over seeds")
-    panel.legend(loc="lower right", title="inputs", title_fontsize=8.0, alignment="left")
+    panel.legend(loc="upper left", title="inputs", title_fontsize=8.0, alignment="left")
 
 
 def _ranking(panel: Axes, records: Sequence[Record]) -> None:
@@ -108,4 +108,4 @@ def _ranking(panel: Axes, records: Sequence[Record]) -> None:
     panel.set(yticks=range(len(names)), ylim=(len(names) - 0.4, -0.6), xlabel="share of the attribution scores")
     panel.set_yticklabels([SHORT.get(name, name) for name in names])
     panel.tick_params(axis="y", length=0, labelcolor=INK)
-    panel.set_title("inputs of the KAN with 1 hidden node")
+    panel.set_title("what a KAN with 1 hidden node reads")

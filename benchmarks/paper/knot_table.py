@@ -1,4 +1,4 @@
-"""Makes the table of hyperbolic knots: `python -m benchmarks.paper.knot_table`, some minutes; a second run goes on.
+"""Makes the table of hyperbolic knots: `python -m benchmarks.paper.knot_table`, about 15 minutes; it can be resumed.
 
 Signature and diagram are KnotInfo's (Livingston and Moore, knotinfo.org, by the package ``database_knotinfo``), the
 geometry is computed by SnapPy (Culler, Dunfield, Goerner and Weeks, by the package ``snappy``) from that diagram.
@@ -9,10 +9,10 @@ geometry are those of the same mirror image, the signature of the diagram is com
 a knot where KnotInfo says another is left out. KnotInfo's sign is the one that is negative for positive knots.
 
 Columns: name, crossings, signature, volume, chern_simons (mod 1/2), cusp_volume of the maximal cusp, its translations
-along the meridian (meridian_real, meridian_imag) and the longitude (turned to be real), the complex length of the shortest
-geodesic (geodesic_real, geodesic_imag in (-pi, pi]), injectivity_radius (half of its length, by definition), symmetry
-(isometry group of the exterior). Empty where SnapPy finds none. The lengths of two geodesics can be the same up to
-rounding (amphicheiral knots: conjugates); then the one with the larger imaginary part counts.
+along the meridian (meridian_real, meridian_imag) and the longitude (turned to be real), the complex length of the
+shortest geodesic (geodesic_real, geodesic_imag in (-pi, pi]), injectivity_radius (half of its length, by definition),
+symmetry (isometry group of the exterior). Empty where SnapPy finds none. Where several geodesics are the shortest up to
+rounding (conjugates of an amphicheiral knot, say), the one with the largest imaginary part counts.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ __all__ = ["COLUMNS", "PATH", "main"]
 
 PATH = Path(__file__).parent / "data" / "knots.csv"
 COLUMNS = (
-    "name", "crossings", "signature", "volume", "chern_simons", "cusp_volume", "meridian_real", "meridian_imag", "longitude",
-    "geodesic_real", "geodesic_imag", "injectivity_radius", "symmetry",
+    "name", "crossings", "signature", "volume", "chern_simons", "cusp_volume",
+    "meridian_real", "meridian_imag", "longitude", "geodesic_real", "geodesic_imag", "injectivity_radius", "symmetry",
 )  # fmt: skip
 POSITIVE = "all tetrahedra positively oriented"
 CUTOFFS = (0.6, 1.0, 1.4, 1.8, 2.4)  # lengths up to which geodesics are listed, until there is one
@@ -48,8 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         import database_knotinfo
-        import snappy
-        import spherogram
+        import spherogram  # comes with snappy, which it needs to make an exterior
     except ImportError as error:
         print(f"{error}. The table needs snappy and database_knotinfo: pip install -e '.[benchmarks]'", file=sys.stderr)
         return 1
