@@ -9,7 +9,7 @@ import sympy
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from kanlib.plots.style import DATA, FAINT, INK, MUTED, SECOND, SPLINE, SYMBOLIC, style
 from kanlib.symbolic.parsing import parse_formula
@@ -58,7 +58,11 @@ def _signature(panel: Axes, records: Sequence[Record], knots: Knots) -> None:
         curve = sympy.lambdify(symbols, parse_formula(found[0]["formula"], symbols), "numpy")(1.0, 1.0, 2.0 * s)
         panel.plot(s, curve, color=SYMBOLIC, linewidth=1.6)
         panel.set_title(f"found: {_pretty(found[0]['formula'])}", color=SYMBOLIC)
-    panel.set(xlabel="slope Re(longitude / meridian)", ylabel="signature", yticks=np.unique(signature))
+    panel.set(
+        xlabel="slope Re(longitude / meridian)",
+        ylabel="signature (dots spread within a class)",
+        yticks=np.unique(signature),
+    )
     panel.grid(axis="y", color=FAINT, linewidth=0.6)
 
 
@@ -90,10 +94,12 @@ def _accuracies(panel: Axes, records: Sequence[Record]) -> None:
     panel.set(yticks=range(len(names)), ylim=(len(names) - 0.5, -0.5), xlabel="right on knots not trained on")
     panel.set_yticklabels(names)
     panel.tick_params(axis="y", length=0, labelcolor=INK)
+    panel.xaxis.set_major_locator(MultipleLocator(0.05))
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
     panel.grid(axis="x", color=FAINT, linewidth=0.6)
     panel.set_title("accuracy, mean and range over seeds")
-    panel.legend(loc="upper left", title="inputs", title_fontsize=8.0, alignment="left")
+    if rows:
+        panel.legend(loc="lower right", title="inputs", title_fontsize=8.0, alignment="left")
 
 
 def _ranking(panel: Axes, records: Sequence[Record]) -> None:
