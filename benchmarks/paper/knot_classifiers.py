@@ -56,10 +56,13 @@ def fit_model(name: str, X: Array, y: Array, seed: int, starts: int = 3) -> Fitt
 
 
 def shares(fitted: Fitted, X: Array) -> Array:
-    """Attribution scores of a KAN's inputs (KAN 2.0, arXiv 2408.10205) on rows, as shares of their sum."""
+    """Attribution scores of a KAN's inputs (KAN 2.0, arXiv 2408.10205) on rows, as shares of their sum.
+
+    All zero where the network has none: its hidden node may have an offset in which the spread is lost to rounding.
+    """
     kan = fitted.model
     scores = input_scores(kan.network_, torch.from_numpy((X - kan.x_mean_) / kan.x_scale_)).numpy()
-    return scores / scores.sum()
+    return scores / max(scores.sum(), np.finfo(np.float64).tiny)
 
 
 def _kan(width: int) -> Callable[[Array, Array, int, int], Any]:

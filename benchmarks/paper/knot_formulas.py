@@ -24,6 +24,7 @@ from .knot_data import TRANSLATIONS, Knots, slope
 __all__ = ["Relation", "accuracy", "exact_relations", "is_in_the_slope", "noisy_relation", "relation"]
 
 EXACT = 1e-6  # of the target's spread: the table has ten digits
+STARTS = 5  # of the KAN that ranks, until it has scores
 MOST_INPUTS = 3  # of a relation that is not exact
 
 
@@ -108,6 +109,13 @@ def noisy_relation(knots: Knots, test: Knots, columns: Sequence[str], target: st
     """A target from the three other columns that count most in a KAN of all of them."""
     inputs = [name for name in columns if name != target]
     X = knots.columns(inputs)
-    kan = KANRegressor(1, grid_size=3, random_state=0).fit(X, knots.column(target))
-    order = np.argsort(-shares(Fitted(kan, None, 0.0), X))[:MOST_INPUTS]
+    score = np.zeros(len(inputs))
+    for start in range(STARTS):
+        kan = KANRegressor(1, grid_size=3, random_state=start).fit(X, knots.column(target))
+        score = shares(Fitted(kan, None, 0.0), X)
+        if score.any():
+            break
+    else:
+        return Relation(target, (), (), "none", None, (), -np.inf, False, 0.0)
+    order = np.argsort(-score)[:MOST_INPUTS]
     return relation(knots, test, target, [inputs[index] for index in sorted(order)], limit)

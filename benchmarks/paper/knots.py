@@ -167,7 +167,7 @@ def _checks(rows: Sequence[Row], relations: Sequence[Relation]) -> dict[str, boo
     names = {row.inputs for row in ranked}
     order = sorted(names, key=lambda name: -sum(row.value for row in ranked if row.inputs == name))
     slopes = [row for row in rows if row.kind == "formula" and row.inputs == "translations" and row.in_slope == "yes"]
-    by_seed = [max((row.value for row in slopes if row.seed == seed), default=0.0) for seed in sorted(seeds)]
+    by_seed = [next((row.value for row in slopes if row.seed == seed), 0.0) for seed in sorted(seeds)]
     exact = {found.target for found in relations if found.exact}
     signature = [found for found in relations if found.target == "signature"][-1]
     boosting, kan = "gradient boosting", "KAN, 5 hidden nodes"
