@@ -312,7 +312,7 @@ class _Solver:
         self.evaluate(state.constants)
 
     def settle(self, state: _State) -> _State:
-        """Give the factors and sums that enter a solved spline layer unit size, and sums no offset of many times that.
+        """Give the factors and sums that enter a solved spline layer unit size, and sums an offset of few times that.
 
         The output ignores both, so that nothing else keeps a node from drifting away until its values have no digits
         left for what varies.

@@ -166,7 +166,8 @@ def canonical(expr: Expr) -> Expr:
     if isinstance(rebuilt, Pow) and rebuilt.exp.is_number and not isinstance(rebuilt.base, Symbol):
         exponent = rebuilt.exp
         factor, rest = _scale(rebuilt.base, keep_sign=not exponent.is_Integer)
-        return _checked(Float(float(factor) ** float(exponent)) * rest**exponent, rebuilt) if factor != 1 else rebuilt
+        front = _power(float(factor), float(exponent))
+        return _checked(Float(front) * rest**exponent, rebuilt) if front not in (0.0, 1.0) else rebuilt
     if isinstance(rebuilt, sympy.log):
         factor, rest = _scale(rebuilt.args[0], keep_sign=True)
         return _checked(sympy.log(rest) + Float(math.log(factor)), rebuilt) if factor != 1 else rebuilt
@@ -199,8 +200,22 @@ def _checked(result: Expr, otherwise: Expr) -> Expr:
     return result if all(math.isfinite(number) and number != 0.0 for number in numbers) else otherwise
 
 
+def _power(base: float, exponent: float) -> float:
+    """The power, or 0 where it is beyond a double's range."""
+    try:
+        return base**exponent
+    except OverflowError:
+        return 0.0
+
+
 def _scale(expr: Expr, keep_sign: bool) -> tuple[Expr, Expr]:
     """(k, rest) with expr = k*rest and rest free of a fitted scale; k > 0 when the sign must stay."""
+    factor, rest = _split(expr, keep_sign)
+    # SymPy's numbers go on where a double overflows or vanishes: such a scale stays where it is.
+    return (factor, rest) if 0.0 < abs(float(factor)) < math.inf else (sympy.S.One, expr)
+
+
+def _split(expr: Expr, keep_sign: bool) -> tuple[Expr, Expr]:
     if isinstance(expr, Mul):
         coefficient, rest = expr.as_coeff_Mul()
         if not isinstance(coefficient, Float):

@@ -154,6 +154,16 @@ def test_canonical_form(expr: sympy.Expr, expected: str) -> None:
     )
 
 
+@pytest.mark.parametrize("size", ["1e-400", "1e-200", "1e200", "1e400"])
+@pytest.mark.parametrize("power", [-3, 3])
+def test_scales_beyond_a_double_stay_where_they_are(size: str, power: int) -> None:
+    scale = Float(size)
+    for expr in ((scale * x + scale) ** power, sympy.Abs(scale * x + 1.0) ** power):
+        assert canonical(expr).free_symbols == {x} and not canonical(expr).has(sympy.oo, sympy.zoo)
+    logarithm = canonical(sympy.log(scale * x))
+    assert logarithm.free_symbols == {x} and not logarithm.has(sympy.oo, sympy.zoo)
+
+
 def test_log_scale_becomes_a_constant() -> None:
     structure, values = parametrize(canonical(3.0 * sympy.log(2.0 * x + 1.0) + 0.7))
     assert len(values) == 3 and rank_of(structure, values, (x,), sample(1)) == 3

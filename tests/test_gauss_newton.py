@@ -13,6 +13,7 @@ from kanlib.gauss_newton import gauss_newton
 from kanlib.grids import update_grid
 from kanlib.jacobian import jacobian, plan, sensitivities, trace
 from kanlib.network import KAN
+from kanlib.warm_start import additive_start
 
 F64 = torch.float64
 ARCHITECTURES = [
