@@ -152,10 +152,10 @@ def _runs(
             grids=(3, 5, 10, 20, 50),
             steps=50,
             seed=seed,
-            seconds=40.0,
+            seconds=30.0,
         ):
             numbers = [row.grid, row.parameters, row.test_rmse, row.train_rmse, row.seconds]
-            note = row.note or "1000 rows, 50 steps a grid, 40 s at the most"
+            note = row.note or "1000 rows, 50 steps a grid, 30 s at the most"
             yield [case.name, "pykan", str(list(shape)), seed, *numbers, note]
 
 
