@@ -26,7 +26,9 @@ class SquaresState(Protocol):
     """A point of the search: the objective that steps lower, and the squared error that is reported."""
 
     objective: float
-    loss: float
+
+    @property
+    def loss(self) -> float: ...
 
 
 S = TypeVar("S", bound=SquaresState)

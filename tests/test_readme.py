@@ -16,7 +16,7 @@ def test_the_examples_run_as_written(tmp_path: Path) -> None:
     script.write_text("\n".join(blocks), encoding="utf-8")
     done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    promised = re.findall(r"^print\(.*\) +# (found .*|b\*\*2.*)$", "".join(blocks), flags=re.MULTILINE)
-    assert len(promised) == 2
+    promised = re.findall(r"^print\(.*\) +# (found .*|b\*\*2.*|product, .*|True)$", "".join(blocks), flags=re.MULTILINE)
+    assert len(promised) == 4
     assert set(promised) <= set(done.stdout.splitlines()), done.stdout
     assert {"network.png", "report.html", "law.kan"} <= {path.name for path in tmp_path.iterdir()}

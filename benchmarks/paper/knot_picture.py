@@ -57,7 +57,7 @@ def _signature(panel: Axes, records: Sequence[Record], knots: Knots) -> None:
         # A cusp with that slope: the meridian 1 + i, and so the longitude 2 s.
         curve = sympy.lambdify(symbols, parse_formula(found[0]["formula"], symbols), "numpy")(1.0, 1.0, 2.0 * s)
         panel.plot(s, curve, color=SYMBOLIC, linewidth=1.6)
-        panel.set_title(f"found: {_pretty(found[0]['formula'])}", color=SYMBOLIC)
+        panel.set_title(f"{_pretty(found[0]['formula'])}, of discover's front", color=SYMBOLIC)
     panel.set(
         xlabel="slope Re(longitude / meridian)",
         ylabel="signature (dots spread within a class)",
