@@ -19,7 +19,7 @@ from .options import Options, Part
 __all__ = ["PARTS", "main"]
 
 RESULTS = ROOT / "benchmarks" / "results"
-PARTS: tuple[str, ...] = ()
+PARTS: tuple[str, ...] = ("anderson",)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

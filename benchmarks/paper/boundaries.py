@@ -1,0 +1,207 @@
+"""Formulas that separate two classes: logistic regression over products of primitives, the shortest that is as good.
+
+A decision function is a network with one layer of products, whose edges are fixed to kanlib's primitives,
+
+    s(x) = b + sum_k w_k f_k(x_i) g_k(x_j),
+
+where f_k or g_k may be 1. Only its zero set decides: s is known up to a positive factor, and so are b and w.
+
+1. Every column gets every primitive that is finite on the data, at a few scales; terms are these and their products.
+2. A beam search adds the terms that promise the most by the score statistic, which asks all terms at once, and
+   exchanges terms (`logistic` has the likelihood).
+3. Of all sums found the one with the shortest description is taken: minus the log likelihood (over its inflation by
+   dependent rows), log(n)/2 for every constant, and kanlib's cost of writing the form (Rissanen 1978, *Automatica*
+   14, 465).
+4. Coefficients are divided by one of them and rounded to fractions within 5 % where that makes the description
+   shorter still: the fractions take the place of all constants but the sharpness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+from sympy import Expr, Symbol
+
+from kanlib.errors import FormulaError
+from kanlib.primitives import PRIMITIVES
+from kanlib.symbolic.description import structure_cost
+from kanlib.symbolic.library import LIBRARY
+from kanlib.symbolic.tape import evaluate
+
+from .logistic import Logistic, Terms, fitted, inflation
+
+__all__ = ["Boundary", "find_boundary", "library"]
+
+Array = NDArray[np.float64]
+
+# A scale of the input of a power is a factor of the term, which has one already; of an even or odd function its sign.
+POWERS = ("identity", "square", "cube", "sqrt", "reciprocal", "reciprocal_square", "log", "abs")
+EVEN_OR_ODD = ("sin", "cos", "tanh", "arctan", "sinh", "cosh", "gaussian", "lorentzian")
+SCALES = {
+    **dict.fromkeys(POWERS, (1,)),
+    **dict.fromkeys(EVEN_OR_ODD, (1, 2)),
+    "exp": (1, -1, 2, -2),
+}
+BEAM, BRANCH, EXCHANGED, MOST_TERMS = 12, 10, 4, 5
+LARGEST_SHARE = 0.05  # of a term's variance that one row may hold: it would decide alone
+ROUNDS = 2  # the sharpness of the best sum of one round is that of the next
+LARGEST_NUMERATOR, LARGEST_DENOMINATOR, NEAR = 12, 4, 0.05
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """A decision function, positive for class 1.
+
+    Attributes
+    ----------
+    expr, symbols : the formula, its coefficients rounded to fractions where the data allow it.
+    fitted : the same with the coefficients as fitted, over one of them.
+    exact : whether they could be rounded.
+    n_terms : terms, the constant among them.
+    """
+
+    expr: Expr
+    symbols: tuple[Symbol, ...]
+    fitted: Expr
+    exact: bool
+    n_terms: int
+
+    def predict(self, X: Array) -> NDArray[np.bool_]:
+        return evaluate(self.expr, self.symbols, X) > 0
+
+
+def library(X: Array, symbols: Sequence[Symbol]) -> tuple[list[Expr], Array]:
+    """All terms, and their values (n, terms).
+
+    Examples
+    --------
+    >>> x, y = sympy.symbols("x y", real=True)
+    >>> terms, values = library(np.array([[-1.0, 1.0], [0.5, 2.0]]), (x, y))
+    >>> [term in terms for term in (x, sympy.log(y), x * sympy.exp(-2 * y), sympy.log(x))], values.shape[0]
+    ([True, True, True, False], 2)
+    """
+    single: list[list[tuple[Expr, Array]]] = []
+    for column, symbol in enumerate(symbols):
+        low, high = float(X[:, column].min()), float(X[:, column].max())
+        entries = []
+        for name, scales in SCALES.items():
+            if name == "abs" and (low >= 0 or high <= 0):  # the identity again
+                continue
+            for scale in scales:
+                if PRIMITIVES[name].domain.contains(*sorted((scale * low, scale * high))):
+                    term = LIBRARY[name](scale * symbol)
+                    entries.append((term, evaluate(term, (symbol,), X[:, [column]])))
+        single.append(entries)
+    terms = [entry for entries in single for entry in entries]
+    for first, second in combinations(single, 2):
+        terms += [(f * g, u * v) for f, u in first for g, v in second]
+    return [term for term, _ in terms], np.column_stack([value for _, value in terms])
+
+
+def find_boundary(
+    X: Array, positive: NDArray[np.bool_], groups: NDArray[np.int64], symbols: Sequence[Symbol]
+) -> Boundary:
+    """The shortest formula that separates the classes as well as any of its kind.
+
+    Parameters
+    ----------
+    X : (n, d). positive : (n,) the class. symbols : one a column.
+    groups : (n,) numbers; rows of one group depend on each other.
+
+    Raises
+    ------
+    FormulaError
+        One class only.
+    """
+    if positive.all() or not positive.any():
+        raise FormulaError(
+            f"{int(positive.sum())} of {len(positive)} rows are of class 1; a boundary needs rows on both sides of it: "
+            "give more rows."
+        )
+    terms, values = library(X, symbols)
+    spread = values.std(axis=0)
+    fair = np.square(values - values.mean(axis=0)).max(axis=0) < LARGEST_SHARE * len(X) * spread**2
+    terms = [sympy.S.One, *(term for term, good in zip(terms, fair) if good)]
+    units = np.concatenate([[1.0], spread[fair]])  # coefficients of comparable size
+    values = np.column_stack([np.ones(len(X)), values[:, fair] / spread[fair]])
+    scaled = (X - X.mean(axis=0)) / X.std(axis=0)
+    starts = [k for k, term in enumerate(terms) if len(term.free_symbols) == 1]
+    y, sharpness, pool = positive.astype(np.float64), np.zeros(X.shape[1]), []
+    for _ in range(ROUNDS):
+        model = Logistic(values, y, scaled, sharpness)
+        pool += [found for beam in search(model, starts) for found in beam[:EXCHANGED]]
+        fits = {found: fitted(values[:, list(found)], scaled, y, sharpness) for found in pool}
+        sharpness = min(fits.values(), key=lambda fit: fit.loss).sharpness
+
+    best = min(fits, key=lambda found: fits[found].loss)
+    excess = inflation(fits[best], values[:, list(best)], scaled, y, groups)
+
+    def length(found: Terms) -> float:
+        form = sympy.Add(*(terms[k] for k in found))
+        return fits[found].loss / excess + 0.5 * np.log(len(X)) * len(found) + structure_cost(form)
+
+    chosen = min(fits, key=length)
+    parts, fit = [terms[k] for k in chosen], fits[chosen]
+    weights = fit.weights / units[list(chosen)]
+    free = _sum(weights / np.abs(weights).max(), parts)
+    rounded = _rounded(weights, parts)
+    for expr in rounded:
+        one = evaluate(expr, symbols, X)[:, None]
+        loss = fitted(one / one.std(), scaled, y, fit.sharpness).loss
+        if loss / excess < fit.loss / excess + 0.5 * np.log(len(X)) * (len(chosen) - 1):
+            return Boundary(expr, tuple(symbols), free, True, len(chosen))
+    return Boundary(free, tuple(symbols), free, False, len(chosen))
+
+
+def search(model: Logistic, starts: Sequence[int]) -> list[list[Terms]]:
+    """The best sums of two, three, ... terms, the constant among them, best first; they grow from every start."""
+    beam: list[Terms] = [(0, start) for start in starts]
+    lengths = [sorted(beam, key=model.loss)[:BEAM]]
+    for _ in range(2, MOST_TERMS):
+        beam = sorted({grown for terms in beam for grown in _grown(model, terms)}, key=model.loss)[:BEAM]
+        for _ in range(3):
+            shorter = {terms[:k] + terms[k + 1 :] for terms in beam[:EXCHANGED] for k in range(1, len(terms))}
+            wider = set(beam).union(*(_grown(model, terms) for terms in shorter))
+            best = sorted(wider, key=model.loss)[:BEAM]
+            if best == beam:
+                break
+            beam = best
+        lengths.append(beam)
+    return lengths
+
+
+def _grown(model: Logistic, terms: Terms) -> list[Terms]:
+    order = np.argsort(-model.scores(terms))[: BRANCH + len(terms)]
+    return [tuple(sorted((*terms, int(k)))) for k in order if int(k) not in terms][:BRANCH]
+
+
+def _rounded(weights: Array, parts: Sequence[Expr]) -> list[Expr]:
+    """Sums with fractions near the coefficients over one of them, the smallest fractions first."""
+    options = []
+    for unit in weights:
+        fractions = [_fraction(float(weight / abs(unit))) for weight in weights]
+        known = [fraction for fraction in fractions if fraction is not None]
+        if len(known) == len(weights):
+            size = sum(abs(fraction.numerator) + fraction.denominator for fraction in known)
+            numbers = [sympy.Rational(fraction.numerator, fraction.denominator) for fraction in known]
+            options.append((size, sympy.Add(*(number * part for number, part in zip(numbers, parts)))))
+    return [expr for _, expr in sorted(options, key=lambda option: option[0])]
+
+
+def _sum(weights: Array, terms: Sequence[Expr]) -> Expr:
+    return sympy.Add(*(sympy.Float(float(weight), 6) * term for weight, term in zip(weights, terms)))
+
+
+def _fraction(value: float) -> Fraction | None:
+    """The fraction with the smallest denominator that is near; none for what is nearly nothing."""
+    for denominator in range(1, LARGEST_DENOMINATOR + 1):
+        fraction = Fraction(round(value * denominator), denominator)
+        if 0 < abs(fraction.numerator) <= LARGEST_NUMERATOR and abs(value / float(fraction) - 1) <= NEAR:
+            return fraction
+    return None
