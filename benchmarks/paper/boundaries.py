@@ -9,11 +9,14 @@ where f_k or g_k may be 1. Only its zero set decides: s is known up to a positiv
 1. Every column gets every primitive that is finite on the data, at a few scales; terms are these and their products.
 2. A beam search adds the terms that promise the most by the score statistic, which asks all terms at once, and
    exchanges terms (`logistic` has the likelihood).
-3. Of all sums found the one with the shortest description is taken: minus the log likelihood (over its inflation by
-   dependent rows), log(n)/2 for every constant, and kanlib's cost of writing the form (Rissanen 1978, *Automatica*
-   14, 465).
-4. Coefficients are divided by one of them and rounded to fractions within 5 % where that makes the description
-   shorter still: the fractions take the place of all constants but the sharpness.
+3. Sums are refitted to all rows. Of as many terms the one with the shortest description is kept: minus the log
+   likelihood (over its inflation by dependent rows) and kanlib's cost of writing the form (Rissanen 1978, *Automatica*
+   14, 465). Of these the one with the fewest terms is taken that labels as many rows right as any of them, up to two
+   standard errors (after Breiman et al. 1984, *Classification and Regression Trees*, section 3.4.3): a term that moves
+   hardly a label is none of the boundary, however much it says of the sharpness. Rows of one group are not
+   independent, so the errors are those of sums over groups.
+4. Coefficients are divided by one of them and rounded to fractions within 5 %, where this keeps as many labels right
+   by the same rule.
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ from kanlib.symbolic.description import structure_cost
 from kanlib.symbolic.library import LIBRARY
 from kanlib.symbolic.tape import evaluate
 
-from .logistic import Logistic, Terms, fitted, inflation
+from .logistic import Fit, Logistic, Terms, fitted, inflation
 
 __all__ = ["Boundary", "find_boundary", "library"]
 
@@ -48,8 +51,10 @@ SCALES = {
     **dict.fromkeys(EVEN_OR_ODD, (1, 2)),
     "exp": (1, -1, 2, -2),
 }
-BEAM, BRANCH, EXCHANGED, MOST_TERMS = 12, 10, 4, 5
+SEARCHED = 2_500  # rows of the beam search; the sums found are refitted to all
+BEAM, BRANCH, EXCHANGED, KEPT, MOST_TERMS = 12, 10, 4, 6, 5
 LARGEST_SHARE = 0.05  # of a term's variance that one row may hold: it would decide alone
+SURE = 2.0  # standard errors
 ROUNDS = 2  # the sharpness of the best sum of one round is that of the next
 LARGEST_NUMERATOR, LARGEST_DENOMINATOR, NEAR = 12, 4, 0.05
 
@@ -111,7 +116,7 @@ def find_boundary(
 
     Parameters
     ----------
-    X : (n, d). positive : (n,) the class. symbols : one a column.
+    X : (n, d), in random order. positive : (n,) the class. symbols : one a column.
     groups : (n,) numbers; rows of one group depend on each other.
 
     Raises
@@ -124,39 +129,81 @@ def find_boundary(
             f"{int(positive.sum())} of {len(positive)} rows are of class 1; a boundary needs rows on both sides of it: "
             "give more rows."
         )
-    terms, values = library(X, symbols)
+    part = X[:SEARCHED]
+    terms, values = library(part, symbols)
     spread = values.std(axis=0)
-    fair = np.square(values - values.mean(axis=0)).max(axis=0) < LARGEST_SHARE * len(X) * spread**2
+    fair = np.square(values - values.mean(axis=0)).max(axis=0) < LARGEST_SHARE * len(part) * spread**2
     terms = [sympy.S.One, *(term for term, good in zip(terms, fair) if good)]
-    units = np.concatenate([[1.0], spread[fair]])  # coefficients of comparable size
-    values = np.column_stack([np.ones(len(X)), values[:, fair] / spread[fair]])
-    scaled = (X - X.mean(axis=0)) / X.std(axis=0)
+    values = np.column_stack([np.ones(len(part)), values[:, fair] / spread[fair]])  # coefficients of comparable size
     starts = [k for k, term in enumerate(terms) if len(term.free_symbols) == 1]
-    y, sharpness, pool = positive.astype(np.float64), np.zeros(X.shape[1]), []
+    rows = _Rows(X, (X - X.mean(axis=0)) / X.std(axis=0), positive.astype(np.float64), groups, tuple(symbols))
+    sharpness, candidates = np.zeros(X.shape[1]), dict[Terms, _Candidate]()
     for _ in range(ROUNDS):
-        model = Logistic(values, y, scaled, sharpness)
-        pool += [found for beam in search(model, starts) for found in beam[:EXCHANGED]]
-        fits = {found: fitted(values[:, list(found)], scaled, y, sharpness) for found in pool}
-        sharpness = min(fits.values(), key=lambda fit: fit.loss).sharpness
+        model = Logistic(values, rows.y[:SEARCHED], rows.scaled[:SEARCHED], sharpness)
+        for beam in search(model, starts):
+            for found in beam[:KEPT]:
+                candidates[found] = _refitted([terms[k] for k in found], rows, sharpness)
+        sharpness = min(candidates.values(), key=lambda one: one.fit.loss).fit.sharpness
+    chosen = _shortest(list(candidates.values()), rows)
+    free = _sum(chosen.weights / np.abs(chosen.weights).max(), chosen.parts)
+    for expr in _rounded(chosen.weights, chosen.parts):
+        if not _worse(rows.wrong(expr), rows.wrong(free)):
+            return Boundary(expr, rows.symbols, free, True, len(chosen.parts))
+    return Boundary(free, rows.symbols, free, False, len(chosen.parts))
 
-    best = min(fits, key=lambda found: fits[found].loss)
-    excess = inflation(fits[best], values[:, list(best)], scaled, y, groups)
 
-    def length(found: Terms) -> float:
-        form = sympy.Add(*(terms[k] for k in found))
-        return fits[found].loss / excess + 0.5 * np.log(len(X)) * len(found) + structure_cost(form)
+@dataclass(frozen=True)
+class _Rows:
+    """The rows: columns, standardised columns, classes 0 and 1, groups."""
 
-    chosen = min(fits, key=length)
-    parts, fit = [terms[k] for k in chosen], fits[chosen]
-    weights = fit.weights / units[list(chosen)]
-    free = _sum(weights / np.abs(weights).max(), parts)
-    rounded = _rounded(weights, parts)
-    for expr in rounded:
-        one = evaluate(expr, symbols, X)[:, None]
-        loss = fitted(one / one.std(), scaled, y, fit.sharpness).loss
-        if loss / excess < fit.loss / excess + 0.5 * np.log(len(X)) * (len(chosen) - 1):
-            return Boundary(expr, tuple(symbols), free, True, len(chosen))
-    return Boundary(free, tuple(symbols), free, False, len(chosen))
+    X: Array
+    scaled: Array
+    y: Array
+    groups: NDArray[np.int64]
+    symbols: tuple[Symbol, ...]
+
+    def wrong(self, expr: Expr) -> Array:
+        """How many rows of every group have the other label."""
+        _, place = np.unique(self.groups, return_inverse=True)
+        return np.bincount(place, (evaluate(expr, self.symbols, self.X) > 0) != (self.y > 0.5))
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A sum refitted to all rows, with the sharpness free, and its terms' values over their spread."""
+
+    parts: list[Expr]
+    weights: Array
+    fit: Fit
+    design: Array
+
+
+def _refitted(parts: list[Expr], rows: _Rows, sharpness: Array) -> _Candidate:
+    design = np.column_stack([np.broadcast_to(evaluate(part, rows.symbols, rows.X), len(rows.X)) for part in parts])
+    units = np.array([1.0, *design[:, 1:].std(axis=0)])
+    fit = fitted(design / units, rows.scaled, rows.y, sharpness)
+    return _Candidate(parts, fit.weights / units, fit, design / units)
+
+
+def _shortest(candidates: Sequence[_Candidate], rows: _Rows) -> _Candidate:
+    """The fewest terms that label as many rows right as any; of as many terms the shortest description."""
+    best = min(candidates, key=lambda one: one.fit.loss)
+    excess = inflation(best.fit, best.design, rows.scaled, rows.y, rows.groups)
+
+    def description(one: _Candidate) -> float:
+        return one.fit.loss / excess + structure_cost(sympy.Add(*one.parts))
+
+    lengths = sorted({len(one.parts) for one in candidates})
+    leaders = [min((one for one in candidates if len(one.parts) == n), key=description) for n in lengths]
+    wrong = [rows.wrong(_sum(one.weights, one.parts)) for one in leaders]
+    least = min(wrong, key=np.sum)
+    return next(one for one, errors in zip(leaders, wrong) if not _worse(errors, least))
+
+
+def _worse(wrong: Array, least: Array) -> bool:
+    """Whether the sum over groups is larger by more than two standard errors of the difference."""
+    difference = wrong - least
+    return bool(difference.sum() > SURE * difference.std() * np.sqrt(len(difference)))
 
 
 def search(model: Logistic, starts: Sequence[int]) -> list[list[Terms]]:
