@@ -12,9 +12,10 @@ where f_k or g_k may be 1. Only its zero set decides: s is known up to a positiv
 3. Sums are refitted to all rows. Of as many terms the one with the shortest description is kept: minus the log
    likelihood (over its inflation by dependent rows) and kanlib's cost of writing the form (Rissanen 1978, *Automatica*
    14, 465). Of these the one with the fewest terms is taken that labels as many rows right as any of them, up to two
-   standard errors (after Breiman et al. 1984, *Classification and Regression Trees*, section 3.4.3): a term that moves
-   hardly a label is none of the boundary, however much it says of the sharpness. Rows of one group are not
-   independent, so the errors are those of sums over groups.
+   standard errors or 1 % of the rows, whichever is more (after Breiman et al. 1984, *Classification and Regression
+   Trees*, section 3.4.3): a term that moves hardly a label is none of the boundary, however much it says of the
+   sharpness, or of labels that are not quite those of the limit. Rows of one group are not independent, so the errors
+   are those of sums over groups.
 4. Coefficients are divided by one of them and rounded to fractions within 5 %, where this keeps as many labels right
    by the same rule.
 """
@@ -54,7 +55,7 @@ SCALES = {
 SEARCHED = 2_500  # rows of the beam search; the sums found are refitted to all
 BEAM, BRANCH, EXCHANGED, KEPT, MOST_TERMS = 12, 10, 4, 6, 5
 LARGEST_SHARE = 0.05  # of a term's variance that one row may hold: it would decide alone
-SURE = 2.0  # standard errors
+SURE, NEGLIGIBLE = 2.0, 0.01  # standard errors; share of the rows, whose labels need not be finer than that
 ROUNDS = 2  # the sharpness of the best sum of one round is that of the next
 LARGEST_NUMERATOR, LARGEST_DENOMINATOR, NEAR = 12, 4, 0.05
 
@@ -142,12 +143,13 @@ def find_boundary(
         model = Logistic(values, rows.y[:SEARCHED], rows.scaled[:SEARCHED], sharpness)
         for beam in search(model, starts):
             for found in beam[:KEPT]:
-                candidates[found] = _refitted([terms[k] for k in found], rows, sharpness)
+                for some in (found, found[1:]):  # also without the constant
+                    candidates[some] = _refitted([terms[k] for k in some], rows, sharpness)
         sharpness = min(candidates.values(), key=lambda one: one.fit.loss).fit.sharpness
     chosen = _shortest(list(candidates.values()), rows)
     free = _sum(chosen.weights / np.abs(chosen.weights).max(), chosen.parts)
     for expr in _rounded(chosen.weights, chosen.parts):
-        if not _worse(rows.wrong(expr), rows.wrong(free)):
+        if not _worse(rows.wrong(expr), rows.wrong(free), len(X)):
             return Boundary(expr, rows.symbols, free, True, len(chosen.parts))
     return Boundary(free, rows.symbols, free, False, len(chosen.parts))
 
@@ -180,7 +182,7 @@ class _Candidate:
 
 def _refitted(parts: list[Expr], rows: _Rows, sharpness: Array) -> _Candidate:
     design = np.column_stack([np.broadcast_to(evaluate(part, rows.symbols, rows.X), len(rows.X)) for part in parts])
-    units = np.array([1.0, *design[:, 1:].std(axis=0)])
+    units = np.sqrt(np.square(design).mean(axis=0))
     fit = fitted(design / units, rows.scaled, rows.y, sharpness)
     return _Candidate(parts, fit.weights / units, fit, design / units)
 
@@ -197,13 +199,14 @@ def _shortest(candidates: Sequence[_Candidate], rows: _Rows) -> _Candidate:
     leaders = [min((one for one in candidates if len(one.parts) == n), key=description) for n in lengths]
     wrong = [rows.wrong(_sum(one.weights, one.parts)) for one in leaders]
     least = min(wrong, key=np.sum)
-    return next(one for one, errors in zip(leaders, wrong) if not _worse(errors, least))
+    return next(one for one, errors in zip(leaders, wrong) if not _worse(errors, least, len(rows.X)))
 
 
-def _worse(wrong: Array, least: Array) -> bool:
-    """Whether the sum over groups is larger by more than two standard errors of the difference."""
+def _worse(wrong: Array, least: Array, n_rows: int) -> bool:
+    """Whether the sum over groups is larger by more than two standard errors of the difference, and not hardly."""
     difference = wrong - least
-    return bool(difference.sum() > SURE * difference.std() * np.sqrt(len(difference)))
+    chance = SURE * difference.std() * np.sqrt(len(difference))
+    return bool(difference.sum() > max(chance, NEGLIGIBLE * n_rows))
 
 
 def search(model: Logistic, starts: Sequence[int]) -> list[list[Terms]]:
