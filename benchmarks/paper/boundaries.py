@@ -136,17 +136,25 @@ def find_boundary(
     fair = np.square(values - values.mean(axis=0)).max(axis=0) < LARGEST_SHARE * len(part) * spread**2
     terms = [sympy.S.One, *(term for term, good in zip(terms, fair) if good)]
     values = np.column_stack([np.ones(len(part)), values[:, fair] / spread[fair]])  # coefficients of comparable size
-    starts = [k for k, term in enumerate(terms) if len(term.free_symbols) == 1]
     rows = _Rows(X, (X - X.mean(axis=0)) / X.std(axis=0), positive.astype(np.float64), groups, tuple(symbols))
     sharpness, candidates = np.zeros(X.shape[1]), dict[Terms, _Candidate]()
     for _ in range(ROUNDS):
         model = Logistic(values, rows.y[:SEARCHED], rows.scaled[:SEARCHED], sharpness)
-        for beam in search(model, starts):
+        for beam in search(model, terms):
             for found in beam[:KEPT]:
-                for some in (found, found[1:]):  # also without the constant
-                    candidates[some] = _refitted([terms[k] for k in some], rows, sharpness)
+                candidates[found] = _refitted([terms[k] for k in found], rows, sharpness)
         sharpness = min(candidates.values(), key=lambda one: one.fit.loss).fit.sharpness
+    # What was found with a term too many, or with a constant that is none, is also tried without.
+    for found in sorted(candidates, key=lambda one: candidates[one].fit.loss)[:EXCHANGED]:
+        for k in range(len(found)):
+            less = found[:k] + found[k + 1 :]
+            candidates[less] = _refitted([terms[place] for place in less], rows, candidates[found].fit.sharpness)
     chosen = _shortest(list(candidates.values()), rows)
+    for k in range(len(chosen.parts) if len(chosen.parts) > 1 else 0):
+        shorter = _refitted(chosen.parts[:k] + chosen.parts[k + 1 :], rows, chosen.fit.sharpness)
+        if not _worse(rows.wrong(shorter.expr), rows.wrong(chosen.expr), len(X)):
+            chosen = shorter
+            break
     free = _sum(chosen.weights / np.abs(chosen.weights).max(), chosen.parts)
     for expr in _rounded(chosen.weights, chosen.parts):
         if not _worse(rows.wrong(expr), rows.wrong(free), len(X)):
@@ -179,6 +187,10 @@ class _Candidate:
     fit: Fit
     design: Array
 
+    @property
+    def expr(self) -> Expr:
+        return _sum(self.weights, self.parts)
+
 
 def _refitted(parts: list[Expr], rows: _Rows, sharpness: Array) -> _Candidate:
     design = np.column_stack([np.broadcast_to(evaluate(part, rows.symbols, rows.X), len(rows.X)) for part in parts])
@@ -197,7 +209,7 @@ def _shortest(candidates: Sequence[_Candidate], rows: _Rows) -> _Candidate:
 
     lengths = sorted({len(one.parts) for one in candidates})
     leaders = [min((one for one in candidates if len(one.parts) == n), key=description) for n in lengths]
-    wrong = [rows.wrong(_sum(one.weights, one.parts)) for one in leaders]
+    wrong = [rows.wrong(one.expr) for one in leaders]
     least = min(wrong, key=np.sum)
     return next(one for one, errors in zip(leaders, wrong) if not _worse(errors, least, len(rows.X)))
 
@@ -209,16 +221,21 @@ def _worse(wrong: Array, least: Array, n_rows: int) -> bool:
     return bool(difference.sum() > max(chance, NEGLIGIBLE * n_rows))
 
 
-def search(model: Logistic, starts: Sequence[int]) -> list[list[Terms]]:
-    """The best sums of two, three, ... terms, the constant among them, best first; they grow from every start."""
-    beam: list[Terms] = [(0, start) for start in starts]
-    lengths = [sorted(beam, key=model.loss)[:BEAM]]
+def search(model: Logistic, terms: Sequence[Expr]) -> list[list[Terms]]:
+    """The best sums of two, three, ... terms, the constant among them, best first; they grow from every column's."""
+    costs = np.array([structure_cost(term) for term in terms])
+
+    def description(sum_: Terms) -> float:
+        return model.loss(sum_) + float(costs[list(sum_)].sum())
+
+    beam: list[Terms] = [(0, k) for k, term in enumerate(terms) if len(term.free_symbols) == 1]
+    lengths = [sorted(beam, key=description)[:BEAM]]
     for _ in range(2, MOST_TERMS):
-        beam = sorted({grown for terms in beam for grown in _grown(model, terms)}, key=model.loss)[:BEAM]
+        beam = sorted({grown for sum_ in beam for grown in _grown(model, sum_)}, key=description)[:BEAM]
         for _ in range(3):
-            shorter = {terms[:k] + terms[k + 1 :] for terms in beam[:EXCHANGED] for k in range(1, len(terms))}
-            wider = set(beam).union(*(_grown(model, terms) for terms in shorter))
-            best = sorted(wider, key=model.loss)[:BEAM]
+            shorter = {sum_[:k] + sum_[k + 1 :] for sum_ in beam[:EXCHANGED] for k in range(1, len(sum_))}
+            wider = set(beam).union(*(_grown(model, sum_) for sum_ in shorter))
+            best = sorted(wider, key=description)[:BEAM]
             if best == beam:
                 break
             beam = best
