@@ -60,10 +60,10 @@ class System:
     Attributes
     ----------
     name, symbols : "GAAM" or "MAAM"; energy, strength of the potential, and the family's own parameter.
-    ranges : of the two parameters; chains are drawn uniformly in them. The paper gives none; these hold chains whose
-        states are all extended, all localised, and of both kinds, in about equal shares.
+    ranges : of the two parameters; chains are drawn uniformly in them. They are our choice, not the KAN
+        paper's: they hold chains whose states are all extended, all localised, and of both kinds.
     edge : the exact edge; positive where states are extended.
-    published : accuracies of the paper (arXiv 2404.19756, table 6): its theory, and its best automatic formula.
+    published : accuracies of the KAN paper (arXiv 2404.19756, section 4.4): its theory, and its automatic formula.
     """
 
     name: str
