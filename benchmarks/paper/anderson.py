@@ -63,7 +63,12 @@ def make(options: Options) -> Table:
         seeds = f"in {len(found)} of {len(found)} seeds"
         near = all(float(str(row[3])) >= theory[row[2]] - POINTS_OF_THEORY for row in found)
         checks[f"{system.name}: the formula within {POINTS_OF_THEORY} points of theory {seeds}"] = near
-        checks[f"{system.name}: it is equivalent to the exact edge {seeds}"] = all(row[7] == "exact" for row in found)
+        # Chains of 400 sites do not always tell exp(-2 p) from 1/(1 + 4 p^2): quick runs claim less.
+        enough: tuple[str, ...] = ("exact", "near")
+        claim = "differs from the exact edge on less than 1 % of the box"
+        if not options.quick:
+            enough, claim = ("exact",), "is equivalent to the exact edge"
+        checks[f"{system.name}: it {claim} {seeds}"] = all(row[7] in enough for row in found)
     return Table("paper_anderson", "7. Anderson localization: the mobility edge as a formula", COLUMNS, rows, checks)
 
 
