@@ -19,7 +19,7 @@ from .options import Options, Part
 __all__ = ["PARTS", "main"]
 
 RESULTS = ROOT / "benchmarks" / "results"
-PARTS: tuple[str, ...] = ("scaling", "special", "poisson", "continual", "knots", "interpretability")
+PARTS: tuple[str, ...] = (*("scaling", "special", "poisson", "continual", "knots", "anderson", "interpretability"),)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
