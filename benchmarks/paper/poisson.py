@@ -26,6 +26,7 @@ from kanlib.symbolic.shape_finding import n_constants
 from .mlp import METHODS
 from .mlp_residuals import TanhNetwork, minimise
 from .options import Options, Record
+from .pykan_peer import peer_lines
 from .stages import exponent, uniform
 
 __all__ = ["checks", "conditions", "draw", "make", "solution", "source"]
@@ -39,6 +40,7 @@ SHAPES: tuple[tuple[tuple[object, ...], int, tuple[int, ...]], ...] = (
 )
 QUICK: tuple[tuple[tuple[object, ...], int, tuple[int, ...]], ...] = (((2, (0, 1)), 5, (4, 8, 16)),)
 STARTS, MLP_SECONDS = 8, 30.0
+PYKAN_SECONDS, PYKAN_STEPS = 300.0, 30
 
 
 def solution(x: Tensor) -> Tensor:
@@ -108,6 +110,8 @@ def _runs(seed: int, options: Options) -> Iterator[list[object]]:
                 errors = _errors(gradient(model, fresh), fresh)
             label = f"kanlib, degree {degree}"
             yield [label, str(list(shape)), seed, grid, n_constants(model), *errors, seconds, ""]
+    if options.peer_python and seed == 0:
+        yield from _pykan(options.peer_python, posed, fresh, seed)
     for method in () if options.quick else METHODS:
         for hidden in ((20, 20), (100, 100)) if method == "lbfgs" else ((20, 20),):
             net = TanhNetwork([2, *hidden, 1], torch.Generator().manual_seed(seed))
@@ -121,6 +125,28 @@ def _runs(seed: int, options: Options) -> Iterator[list[object]]:
             yield [f"MLP, {method}", shape, seed, "", net.parameter_count, *errors, seconds, note]
 
 
+def _pykan(interpreter: str, posed: Sequence[Condition], fresh: Tensor, seed: int) -> Iterator[list[object]]:
+    """Its notebook's protocol, with fewer steps."""
+    inside = posed[0].points[:2500]
+    arrays = {
+        "inside": inside,
+        "source": source(inside),
+        "edge": posed[1].points,
+        "new": fresh,
+        "new_value": solution(fresh),
+        "new_slope": slopes(fresh),
+    }
+    options = ["--grids", "5", "10", "20", "--steps", str(PYKAN_STEPS), "--seed", str(seed)]
+    lines, note = peer_lines(interpreter, "pykan_poisson.py", arrays, options, PYKAN_SECONDS)
+    cut = f"2500 points, {PYKAN_STEPS} steps a grid, {PYKAN_SECONDS:g} s at the most, one seed"
+    for line in lines:
+        errors = _norms(float(line["square"]), float(line["slope"]))
+        yield ["pykan", "[2, 2, 1]", seed, line["grid"], line["parameters"], *errors, float(line["seconds"]), cut]
+    if note:
+        nothing = float("nan")
+        yield ["pykan", "[2, 2, 1]", seed, "", "", nothing, nothing, nothing, nothing, note]
+
+
 def _clock(limit: float) -> Callable[[], bool]:
     begin = time.perf_counter()
     return lambda: time.perf_counter() - begin > limit
@@ -130,6 +156,10 @@ def _errors(found: Derivatives, x: Tensor) -> tuple[float, float, float]:
     """Mean squared error; L2 and H1 norms of the error over the square, whose area is 4."""
     square = float((found.value[:, 0] - solution(x)).square().mean())
     slope = float((found.gradient[:, 0] - slopes(x)).square().sum(1).mean())
+    return _norms(square, slope)
+
+
+def _norms(square: float, slope: float) -> tuple[float, float, float]:
     return square, math.sqrt(4 * square), math.sqrt(4 * (square + slope))
 
 
@@ -162,6 +192,7 @@ def checks(rows: Sequence[Sequence[object]], quick: bool = False) -> dict[str, b
 
 
 STYLES = {
+    "pykan": ("#009e73", "s"),
     "kanlib, degree 3": ("#0072b2", "o"),
     "kanlib, degree 5": ("#56b4e9", "o"),
     "MLP, lbfgs": ("#d55e00", "^"),
@@ -180,6 +211,7 @@ def draw(records: Sequence[Record]) -> Figure:
                 for shape in dict.fromkeys(record["shape"] for record in records if record["method"] == method):
                     for seed in sorted({record["seed"] for record in records}):
                         mine = [r for r in records if (r["method"], r["shape"], r["seed"]) == (method, shape, seed)]
+                        mine = [r for r in mine if r["parameters"]]
                         x, y = [int(r["parameters"]) for r in mine], [float(r[norm]) for r in mine]
                         dashes = "--" if "0, 1" not in shape else "-"
                         panel.plot(x, y, marker + dashes, color=color, markersize=4, linewidth=1)
@@ -191,6 +223,6 @@ def draw(records: Sequence[Record]) -> Figure:
         for method, (color, marker) in STYLES.items():
             panels[1].plot([], [], marker + "-", color=color, label=method)
         panels[1].plot([], [], "-", color=INK, linewidth=1, label="[2, (0, 1)]: one product")
-        panels[1].plot([], [], "--", color=INK, linewidth=1, label="[2, 5, 1]: sums only")
+        panels[1].plot([], [], "--", color=INK, linewidth=1, label="sums only, [2, 5, 1]; pykan [2, 2, 1]")
         figure.legend(loc="outside right center", fontsize=8)
     return figure
