@@ -258,7 +258,7 @@ def _families(n: int) -> list[list[Shape]]:
             Shape(f"link of {_sum(k)}", "g(sum_k prod_i f_ki(x_i))", k * n + 1, linked_starts(k))
             for k in range(1, MOST_LINKED + 1)
         ],
-        [Shape(f"{m} links", "sum_j g_j(sum_i f_ij(x_i))", m * (n + 1), general_starts(m)) for m in (2, 3, 5)],
+        [Shape(f"{m} links", "sum_j g_j(sum_i f_ij(x_i))", m * (n + 1), general_starts(m)) for m in (2, 3, 5, 8)],
     ]
 
 

@@ -19,7 +19,7 @@ from .options import Options, Part
 __all__ = ["PARTS", "main"]
 
 RESULTS = ROOT / "benchmarks" / "results"
-PARTS: tuple[str, ...] = ("continual", "interpretability")
+PARTS: tuple[str, ...] = ("feynman", "continual", "interpretability")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
