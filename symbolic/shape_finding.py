@@ -1,13 +1,15 @@
 """The smallest network that follows a table: which shape, how fine a grid, which degree.
 
 For who wants the network itself: an accurate stand-in that is small enough to be read. The shapes of the ladder
-(`kanlib.symbolic.shapes`) are trained from their own starts, with more products and with a link where these gain, each
-on finer and finer grids as long as held-out rows gain, cubic first and quintic where that is better. The winner is the
-smallest network within a quarter of the lowest held-out error, trained once more on all rows.
+(`kanlib.symbolic.shapes`) are trained from their own starts, with more products and with a link where these gain, the
+kinds of shapes in turns and small ones first, each on finer and finer grids as long as held-out rows gain, cubic first
+and quintic where that is better. The winner is the smallest network within a quarter of the lowest held-out error,
+trained once more on all rows.
 """
 
 from __future__ import annotations
 
+import heapq
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -41,8 +43,9 @@ GROWTH = 1.5  # from one grid to the next
 WORTH = 0.8  # a finer grid, or one product more, must lower the held-out error by this factor
 GENEROUS = 1.25  # a smaller network within this factor of the lowest error is preferred
 CLOSE = 1e-7  # relative error below which a shape that gains at the splines' rate is taken for the law's own
-EXACT = 1e-11  # relative error below which only rounding is left
+EXACT = 1e-11  # relative error below which only rounding is left, that of normal equations
 MOST_PRODUCTS = 10
+MOST_LINKED = 6
 ROWS_PER_CONSTANT = 1.5
 
 
@@ -156,18 +159,16 @@ class _Finder:
         self.at_spline_rate = False
 
     def best(self) -> _Grown:
-        for family in _families(self.sample.n_inputs):
-            lowest, idle = math.inf, 0
-            for shape in family:
-                if self.late():
-                    break
-                error = self.grow(shape)
-                idle = 0 if error < WORTH * lowest else idle + 1
-                lowest = min(lowest, error)
-                if idle == 2 or self.settled():
-                    break
-            if self.grown and (self.late() or self.settled()):
+        families = _families(self.sample.n_inputs)
+        lowest, idle = [math.inf] * len(families), [0] * len(families)
+        for number, shape in _in_turns(families):
+            if self.late() or self.settled():
                 break
+            if idle[number] == 2:
+                continue
+            error = self.grow(shape)
+            idle[number] = 0 if error < WORTH * lowest[number] else idle[number] + 1
+            lowest[number] = min(lowest[number], error)
         if not self.grown:
             least = self.sample.n_inputs * (1 + 3)
             raise InputError(
@@ -256,14 +257,28 @@ def n_constants(model: KAN) -> int:
     return sum(p.n_constants - 2 * sum(name == "identity" for _, _, name, _ in p.fixed) for p in plan(model))
 
 
-def _families(n: int) -> Iterator[Iterator[Shape]]:
-    """Shapes of one kind after the other, each from small to large."""
-    yield (shape for shape in ladder(n) if shape.name in ("additive", "link of a sum"))
+def _families(n: int) -> list[list[Shape]]:
+    """Shapes of one kind each, from small to large."""
+    sums = [shape for shape in ladder(n) if shape.name in ("additive", "link of a sum")]
     if n == 1:
-        return
-    yield (_products(n, k) for k in range(1, MOST_PRODUCTS + 1))
-    yield (Shape(f"link of {_sum(k)}", "g(sum_k prod_i f_ki(x_i))", k * n + 1, linked_starts(k)) for k in range(1, 4))
-    yield (Shape(f"{m} links", "sum_j g_j(sum_i f_ij(x_i))", m * (n + 1), general_starts(m)) for m in (2, 3, 5))
+        return [sums]
+    return [
+        sums,
+        [_products(n, k) for k in range(1, MOST_PRODUCTS + 1)],
+        [
+            Shape(f"link of {_sum(k)}", "g(sum_k prod_i f_ki(x_i))", k * n + 1, linked_starts(k))
+            for k in range(1, MOST_LINKED + 1)
+        ],
+        [Shape(f"{m} links", "sum_j g_j(sum_i f_ij(x_i))", m * (n + 1), general_starts(m)) for m in (2, 3, 5, 8)],
+    ]
+
+
+def _in_turns(families: Sequence[Sequence[Shape]]) -> Iterator[tuple[int, Shape]]:
+    """All shapes with the numbers of their families, by how many edges they have: one kind must not use up the time."""
+    return heapq.merge(
+        *([(number, shape) for shape in family] for number, family in enumerate(families)),
+        key=lambda entry: entry[1].n_edges,
+    )
 
 
 def _products(n: int, k: int) -> Shape:

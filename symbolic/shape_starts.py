@@ -2,12 +2,13 @@
 
 Good starts are what makes small networks reliable. A sum starts from least squares; a link from the additive fit of y
 and of its logarithm; products from alternating least squares, y being linear in the factors of one input while the
-others are held; and any shape from smooth random curves.
+others are held; a link of products from products that follow log y, 1/y and y; and any shape from smooth random curves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -23,6 +24,7 @@ from .sample import Sample
 __all__ = ["additive_starts", "general_starts", "link_starts", "linked_starts", "network", "product_starts"]
 
 _ALTERNATED = 12  # random starts of a product that are alternated, on a coarse grid
+_RANDOM_LINKED = 4
 
 
 def network(widths: list[int | tuple[int, list[int]]], sample: Sample, size: int) -> KAN:
@@ -95,22 +97,52 @@ def product_starts(k: int) -> Callable[[Sample, int, torch.Generator], Iterator[
 
 def linked_starts(k: int) -> Callable[[Sample, int, torch.Generator], Iterator[KAN]]:
     def starts(sample: Sample, size: int, rng: torch.Generator) -> Iterator[KAN]:
-        """Random factors of a sum of k products, the link a straight line."""
+        """A sum of k products alternated to log y and 1/y, where y has one sign, and to y; then random factors.
+
+        The link is a straight line: training solves for it exactly, given what enters it.
+        """
         n = sample.n_inputs
-        for _ in range(6):
-            model = network([n, (0, [n] * k), 1, 1], sample, size)
-            first, sums, link = model.layers
-            with torch.no_grad():
-                first.mask.copy_(torch.eye(n, dtype=torch.bool).repeat(k, 1))
-            for term in range(k):
-                sums.fix_edge(term, 0, "identity")
-                for i in range(n):
-                    a, b = torch.randn(2, generator=rng, dtype=torch.float64).tolist()
-                    put(first, term * n + i, i, parabola(1 - 0.25 * a, 0.5 * a, 0.2 * b))
-            put(link, 0, 0, parabola(0.0, 1.0, 0.0))
+        y = sample.t * sample.scale + sample.shift
+        targets = [y]
+        if bool((y > 0).all()) or bool((y < 0).all()):
+            targets = [y.abs().log(), 1 / y, y]
+        for target in targets:
+            if bool(torch.isfinite(target).all()) and float(target.std()) > 0:
+                yield _linked(sample, size, k, _alternated_to(target, sample, size, k, rng))
+        for _ in range(_RANDOM_LINKED):
+            model = _linked(sample, size, k)
+            for node in range(k * n):
+                a, b = torch.randn(2, generator=rng, dtype=torch.float64).tolist()
+                put(model.layers[0], node, node % n, parabola(1 - 0.25 * a, 0.5 * a, 0.2 * b))
             yield model
 
     return starts
+
+
+def _linked(sample: Sample, size: int, k: int, factors: KANLayer | None = None) -> KAN:
+    """A link, a straight line, of a sum of k products."""
+    n = sample.n_inputs
+    model = network([n, (0, [n] * k), 1, 1], sample, size)
+    first, sums, link = model.layers
+    with torch.no_grad():
+        first.mask.copy_(torch.eye(n, dtype=torch.bool).repeat(k, 1))
+        if factors is not None:
+            first.set_weights(factors.weights())
+    for term in range(k):
+        sums.fix_edge(term, 0, "identity")
+    put(link, 0, 0, parabola(0.0, 1.0, 0.0))
+    return model
+
+
+def _alternated_to(target: Tensor, sample: Sample, size: int, k: int, rng: torch.Generator) -> KANLayer:
+    """The factors of k products that come closest to a function of y, of some random starts."""
+    scale, shift = float(target.std()), float(target.mean())
+    own = replace(sample, t=(target - shift) / scale, scale=scale, shift=shift)
+    tried = []
+    for number in range(_RANDOM_LINKED):
+        model = random_product(own, size, k, rng)
+        tried.append((alternate(model, own, k, sweeps=12), number, model))
+    return min(tried, key=lambda entry: entry[:2])[2].layers[0]
 
 
 def random_product(sample: Sample, size: int, k: int, rng: torch.Generator) -> KAN:

@@ -19,7 +19,9 @@ from .options import Options, Part
 __all__ = ["PARTS", "main"]
 
 RESULTS = ROOT / "benchmarks" / "results"
-PARTS: tuple[str, ...] = (*("scaling", "special", "poisson", "continual", "knots", "anderson", "interpretability"),)
+PARTS: tuple[str, ...] = (
+    *("scaling", "special", "feynman", "poisson", "continual", "knots", "anderson", "interpretability"),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
