@@ -29,7 +29,7 @@ def error(found: FoundShape, X: Array, y: Array) -> float:
 
 PLANTED: dict[str, Callable[[Array], Array]] = {
     "additive": lambda X: np.sin(3 * X[:, 0]) + np.exp(X[:, 1]),
-    "link of a sum": lambda X: np.exp(np.sin(2 * X[:, 0]) + X[:, 1] ** 2),
+    "link of a sum": lambda X: np.cos(np.sin(2 * X[:, 0]) + X[:, 1] ** 2),
     "product": lambda X: np.sin(3 * X[:, 0]) * np.exp(X[:, 1]),
     "sum of 2 products": lambda X: np.sin(3 * X[:, 0] + 2 * X[:, 1]),
 }
