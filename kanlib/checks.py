@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .errors import InputError, InputTypeError
 
@@ -41,3 +43,20 @@ def check_input(who: str, x: Tensor, features: int, dtype: torch.dtype) -> Tenso
     raise InputTypeError(
         f"{who} got x of dtype {x.dtype}; expected {dtype}, as its parameters have. Convert x: x.to({dtype}){other}."
     )
+
+
+def check_trainable(model: nn.Module) -> None:
+    """Raise InputError where a parameter is not finite: nothing could be learned from there."""
+    if not all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters()):
+        raise InputError("The model has parameters that are not finite; build a new one, or load a good state.")
+
+
+def as_generator(seed: Any) -> torch.Generator:
+    """The generator itself, or a new one of that seed."""
+    if isinstance(seed, torch.Generator):
+        return seed
+    if not hasattr(seed, "__index__"):
+        raise InputTypeError(f"seed is {seed!r}; expected a whole number or a torch.Generator.")
+    if not -(2**63) <= int(seed) < 2**63:
+        raise InputError(f"seed is {seed}; expected a whole number of at most 63 bits.")
+    return torch.Generator().manual_seed(int(seed))

@@ -58,6 +58,7 @@ def descend(
     tolerance: float,
     damping: float,
     floor: float = 0.0,
+    patience: int | None = _PATIENCE,
     callback: Callable[[int, float], bool | None] | None = None,
 ) -> tuple[S, SolverResult]:
     """The last accepted state, and how the search ended.
@@ -66,17 +67,17 @@ def descend(
     ----------
     problem, state : what is minimised, and where the search starts.
     max_steps : steps tried at the most, accepted or not.
-    tolerance : the search ends when three accepted steps in a row each lower the objective by less than this fraction,
-        or ten together lower the squared error by less than a thousandth.
+    tolerance : the search ends when three accepted steps in a row each lower the objective by less than this fraction.
     damping : the first one.
     floor : objective at which nothing is left but rounding.
+    patience : how many accepted steps may pass without a thousandth less of the squared error; None for any number.
     callback : called with (step, loss) after each accepted step; a true return value ends the search.
     """
     history = [state.loss]
     growth, small, step = 2.0, 0, 0
     lowest, since = state.loss, 0
-    status = "max_steps"
-    while step < max_steps:
+    status = "max_steps" if state.objective > floor else "converged"
+    while step < max_steps and status == "max_steps":
         problem.prepare(state)
         normal, gradient, scale = problem.normal_equations(state)
         trial: S | None = None
@@ -96,18 +97,17 @@ def descend(
             growth = 2.0
         if trial is None:
             status = "stalled" if step < max_steps else status
-            break
+            continue
         small = small + 1 if state.objective - trial.objective < tolerance * state.objective else 0
         lowest, since = (trial.loss, 0) if trial.loss < (1 - _WORTH) * lowest else (lowest, since + 1)
         state = problem.settle(trial)
         history.append(state.loss)
         if callback is not None and callback(step, state.loss):
             status = "stopped"
-            break
-        if small >= 3 or since >= _PATIENCE or state.objective <= floor:
+            continue
+        if small >= 3 or (patience is not None and since >= patience) or state.objective <= floor:
             status = "converged"
-            break
-    return state, SolverResult(status, ADVICE[status], state.loss, tuple(history), step)
+    return state, SolverResult(status, ADVICE[status], state.loss, tuple(history), step, damping)
 
 
 def damped_step(normal: Tensor, gradient: Tensor, scale: Tensor, damping: float) -> Tensor | None:

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from .adapt import adapt_grids, adopt, grid_stages
-from .errors import InputError, InputTypeError
+from .checks import as_generator, check_trainable
+from .errors import InputTypeError
 from .first_order import Schedule, adam, lbfgs
 from .fit_result import FitResult
 from .grids import refine
@@ -74,9 +75,9 @@ def fit(
         At the most, for each grid of the schedule: Gauss-Newton steps (default 100), L-BFGS iterations (200), or passes
         over the data with Adam (200).
     starts : int
-        Gauss-Newton only: how many starts are tried for some twenty steps each before the best is trained to the end:
-        the network as it is, and random ones. Small networks have local minima; from several starts one is rarely left
-        with them.
+        Gauss-Newton only: how many starts are tried for some twenty steps each, which do not count among ``steps``,
+        before the best is trained to the end: the network as it is, and random ones. Small networks have local minima;
+        from several starts one is rarely left with them. A network that is linear in all constants has none.
     batch_size : int, optional
         Rows of a mini-batch of Adam (default: a quarter of the rows, at most 256).
     learning_rate : float, optional
@@ -146,10 +147,9 @@ def fit(
     """
     if not isinstance(model, KAN):
         raise InputTypeError(f"model is a {type(model).__name__}; expected a kanlib.KAN.")
-    if not all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters()):
-        raise InputError("The model has parameters that are not finite; build a new one, or load a good state.")
+    check_trainable(model)
     the_loss, penalties = as_loss(loss), Penalties(l1, entropy, roughness)
-    generator = _generator(seed)
+    generator = as_generator(seed)
     if patience is not None:
         patience = positive_int("patience", patience)
     train, held_out = training_rows(model, X, y, the_loss, sample_weight, validation, generator)
@@ -266,16 +266,6 @@ def _run_stage(
             adapt=adapt,
         )
     return status, _ADVICE[status]
-
-
-def _generator(seed: Any) -> torch.Generator:
-    if isinstance(seed, torch.Generator):
-        return seed
-    if not hasattr(seed, "__index__"):
-        raise InputTypeError(f"seed is {seed!r}; expected a whole number or a torch.Generator.")
-    if not -(2**63) <= int(seed) < 2**63:
-        raise InputError(f"seed is {seed}; expected a whole number of at most 63 bits.")
-    return torch.Generator().manual_seed(int(seed))
 
 
 _ADVICE = {

@@ -32,7 +32,8 @@ import torch
 from torch import Tensor
 
 from .descent import descend, diagonal_scale
-from .jacobian import LayerPlan, Trace, jacobian, plan, trace
+from .jacobian import Trace, jacobian, plan, trace
+from .node_gauge import rescaled
 from .quadratic import difference_rows, penalty_root, spline_columns, stretch_grid
 from .solver_result import ADVICE, SolverResult
 
@@ -312,40 +313,15 @@ class _Solver:
         self.evaluate(state.constants)
 
     def settle(self, state: _State) -> _State:
-        """Give the factors and sums that enter a solved spline layer unit size, and sums an offset of few times that.
-
-        The output ignores both, so that nothing else keeps a node from drifting away until its values have no digits
-        left for what varies.
-        """
-        if not self.projects or len(self.plans) < 2 or self.plans[-1].fixed or self.plans[-2].fixed:
+        """Hidden nodes on a scale where numbers have digits, unless the loss would rise."""
+        constants = rescaled(self.model, self.plans, state.passed, state.constants) if self.projects else None
+        if constants is None:
             return state
-        nodes, p = state.passed.subnodes[-2], self.plans[-2]
-        size = nodes.std(dim=0, correction=0)
-        flat = size <= 1e-12  # a node that does not vary has no size
-        size = torch.where(flat, 1.0, size)
-        level = nodes.mean(dim=0)
-        level[self.model.widths[-2].sums :] = 0.0  # the offset of a factor is not free
-        level = torch.where(flat | (level.abs() < 10 * size), 0.0, level)
-        if bool(((size > 0.3) & (size < 3.0) & (level == 0)).all()):
-            return state
-        constants = list(state.constants)
-        values = constants[-2].clone()
-        for node in level.nonzero()[:, 0].tolist():
-            values[self.splines_of(p, node)] -= level[node]
-        constants[-2] = values / size[p.owner]
         scaled = self.evaluate(constants)
-        if scaled is None:
+        if scaled is None or scaled.loss > state.loss * (1 + 1e-6):
             self.restore(state)
-        return scaled or state
-
-    def splines_of(self, p: LayerPlan, node: int) -> Tensor:
-        """Places of the coefficients of one edge of a node: B-splines sum to one, so that they hold its offset."""
-        edges = (p.out_index == node).nonzero()[:, 0]
-        if not len(edges):
-            return p.owner.new_zeros(0)
-        n_features, n_basis = p.layer.weights().shape[-1], p.layer.coefficients.shape[-1]
-        end = (int(edges[0]) + 1) * n_features
-        return torch.arange(end - n_basis, end, device=p.owner.device)
+            return state
+        return scaled
 
 
 # Bounds of the weight of a difference, and the first one: columns have at most size one.

@@ -13,7 +13,7 @@ from .checks import check_input
 from .errors import InputError
 from .layer import KANLayer
 from .network import KAN, combine, per_layer
-from .splines import curves, fit_coefficients
+from .splines import check_spline, curves, fit_coefficients
 from .splines import refine as refine_splines
 
 
@@ -111,13 +111,16 @@ def elevate(model: KAN, degree: int) -> KAN:
     >>> smooth.layers[0].degree, bool(torch.allclose(smooth(x), model(x), atol=0.02))
     (5, True)
     """
+    check_spline(model.layers[0].grid, degree, model.layers[0].extrapolate)
     layers = len(model.layers)
     other = KAN.from_config(model.config() | {"degree": [degree] * layers}, device=model.layers[0].grid.device)
     state = model.state_dict()
     for number, layer in enumerate(model.layers):
         state[f"layers.{number}.coefficients"] = _refit(layer, layer.grid, degree).contiguous()
     other.load_state_dict(state)
-    return other
+    for new, old in zip(other.parameters(), model.parameters(), strict=True):
+        new.requires_grad_(old.requires_grad)
+    return other.train(model.training)
 
 
 @torch.no_grad()

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from .derivatives import Derivatives, Jet, Passage, as_derivatives, through
 from .descent import diagonal_scale
+from .errors import InputError
 from .jacobian import LayerPlan, plan
 
 if TYPE_CHECKING:
@@ -104,12 +105,14 @@ class Residuals:
         size = sum(len(values) for values in state.constants)
         normal, gradient = state.residual.new_zeros(size, size), state.residual.new_zeros(size)
         for condition in self.conditions:
-            residual, passed = condition.residuals(self.model)
+            with torch.enable_grad():
+                residual, passed = condition.residuals(self.model)
+                totals = residual.sum(0).unbind()
+            if not residual.requires_grad:
+                raise InputError("An equation does not depend on u; expected one of its value and its derivatives.")
             jets = [tensor for layer in passed for tensor in layer.sums if tensor is not None]
-            for m in range(residual.shape[1]):
-                found = torch.autograd.grad(
-                    residual[:, m].sum(), jets, retain_graph=m + 1 < residual.shape[1], allow_unused=True
-                )
+            for m, total in enumerate(totals):
+                found = torch.autograd.grad(total, jets, retain_graph=m + 1 < len(totals), allow_unused=True)
                 left = iter(found)
                 with torch.no_grad():
                     blocks = []

@@ -22,20 +22,22 @@ import torch
 from torch import Tensor
 
 from .adapt import adopt, grid_stages
-from .checks import check_choice, check_input
+from .checks import as_generator
 from .descent import descend
 from .errors import InputError
 from .grids import refine, update_layer_grid
 from .methods import positive_int
 from .network import KAN, combine
+from .residual_checks import check_problem
 from .residual_problem import Condition, Residuals
-from .solver_result import SolverResult
-from .starts import smooth_start
+from .solver_result import ADVICE, SolverResult
+from .starts import best_of, smooth_start
 
 __all__ = ["Condition", "fit_residuals"]
 
 ROUND = 10  # steps after which hidden values are held against the grids they enter
 MARGIN = 0.05  # how far a hidden grid then reaches beyond them: outside, a spline has no second derivative
+DAMPING = 1e-3  # the first one
 TRIAL_ROUNDS = 2  # of the starts, before the best is chosen
 
 
@@ -47,7 +49,7 @@ def fit_residuals(
     starts: int = 1,
     grid_schedule: Sequence[int] | None = None,
     tolerance: float = 1e-9,
-    seed: int = 0,
+    seed: int | torch.Generator = 0,
     callback: Callable[[int, float], bool | None] | None = None,
 ) -> SolverResult:
     """Train ``model`` in place so that the conditions hold.
@@ -55,30 +57,34 @@ def fit_residuals(
     Parameters
     ----------
     model : KAN
-        Best in float64. Its first grid has to cover the points (``grid_range``).
+        Best in float64. Its first grid has to cover the points (``grid_range``, or `kanlib.update_grid`).
     conditions : sequence of Condition
     steps : int
         At the most, for each grid.
     starts : int
-        How many starts are tried for some steps each: the network as it is, and smooth random ones.
+        How many starts are tried for twenty steps each, which do not count: the network as it is, and smooth random
+        ones.
     grid_schedule : sequence of int, optional
         Grid sizes to go through, each from the solution on the one before.
     tolerance : float
         As for `kanlib.gauss_newton.gauss_newton`.
-    seed : int
+    seed : int or torch.Generator
         Of the starts.
     callback : callable, optional
-        Called with (step, loss) after each accepted step; a true return value ends the training.
+        Called with (step, loss) after each accepted step; a true return value ends the training. The model itself is
+        updated every ten steps.
 
     Returns
     -------
     SolverResult
-        Its loss is the weighted sum of the mean squares.
+        Its loss is the weighted sum of the mean squares. The model holds the best state seen at the end of a round of
+        ten steps, also after Ctrl-C (status "interrupted") or an exception of the callback or an equation.
 
     Raises
     ------
     InputError
-        Points or equations that do not fit the network, a residual that is not finite at the start, fixed edges.
+        Points beyond the first grid, equations that do not fit the network or couple rows, a residual that is not
+        finite at the start, fixed edges, frozen parameters.
 
     Examples
     --------
@@ -95,63 +101,95 @@ def fit_residuals(
     >>> bool((model(inside) - torch.sin(inside)).abs().max() < 1e-4)
     True
     """
-    steps, starts = positive_int("steps", steps), positive_int("starts", starts)
-    conditions = tuple(_checked(model, condition) for condition in conditions)
-    if not conditions:
-        raise InputError("conditions is empty; expected at least one Condition.")
-    if any(layer.fixed_edges() for layer in model.layers):
-        raise InputError(
-            "The network has fixed edges; fit_residuals adjusts splines only. Free them (free_edge) first."
-        )
+    steps, starts, rng = positive_int("steps", steps), positive_int("starts", starts), as_generator(seed)
+    check_problem(model, conditions)
+    conditions = tuple(conditions)
     points = torch.cat([condition.points for condition in conditions])
-    stages = grid_stages(model, grid_schedule)
-    current, rng = copy.deepcopy(model), torch.Generator().manual_seed(seed)
-    done = 0
-    result: SolverResult | None = None
-
-    def count(step: int, loss: float) -> bool | None:
-        return callback(done + step, loss) if callback is not None else None
-
-    for number, grid_size in enumerate(stages):
-        if grid_size is not None:
-            current = refine(current, grid_size)
-        if number == 0:
-            current = _best_of(current, conditions, points, starts, rng)
-        left = steps
-        while left > 0:
-            rounds = min(ROUND, left) if len(current.layers) > 1 else left
-            moved = len(current.layers) > 1 and _follow(current, points)
-            result = _solve(current, conditions, rounds, tolerance, count)
-            left -= max(1, result.n_steps)
-            done += result.n_steps
-            if result.status == "stopped" or (result.status != "max_steps" and not moved):
+    training = _Training(model, conditions, points, tolerance, callback)
+    status, message = "max_steps", ADVICE["max_steps"]
+    try:
+        for number, grid_size in enumerate(grid_stages(model, grid_schedule)):
+            current = copy.deepcopy(model)
+            if grid_size is not None:
+                current = refine(current, grid_size)
+            if number == 0 and starts > 1:
+                best_of(
+                    current, starts, lambda other: smooth_start(other, points, rng, move_grids=False), training.trial
+                )
+            status, message = training.run(current, steps)
+            if status == "stopped":
                 break
-        if result is not None and result.status == "stopped":
-            break
-    assert result is not None
-    adopt(model, current)
-    return SolverResult(result.status, result.message, result.loss, result.history, done)
+    except KeyboardInterrupt:
+        status, message = "interrupted", "stopped by the keyboard; the best state so far is kept"
+    return SolverResult(status, message, training.lowest, tuple(training.history), training.done)
 
 
-def _best_of(model: KAN, conditions: Sequence[Condition], points: Tensor, starts: int, rng: torch.Generator) -> KAN:
-    if starts == 1:
-        return model
-    best, lowest = model, math.inf
-    for number in range(starts):
-        trial = copy.deepcopy(model)
-        if number:
-            smooth_start(trial, points, rng)
+class _Training:
+    """Rounds of steps; ``model`` always holds the best state at the end of one."""
+
+    def __init__(
+        self,
+        model: KAN,
+        conditions: Sequence[Condition],
+        points: Tensor,
+        tolerance: float,
+        callback: Callable[[int, float], bool | None] | None,
+    ) -> None:
+        self.model, self.conditions, self.points = model, conditions, points
+        self.tolerance, self.callback = tolerance, callback
+        self.lowest, self.done, self.damping = _loss(model, conditions), 0, DAMPING
+        self.history = [self.lowest]
+
+    def run(self, current: KAN, steps: int) -> tuple[str, str]:
+        """Train a copy, with the grids of inner layers under their values; how it ended."""
+        while True:
+            current, moved, result = self.round(current, min(ROUND, steps), self.tolerance, self.count)
+            if result is None:
+                raise InputError("The residuals are not finite at the start; check the equations and the points.")
+            # a damping that was found hopeless is no start for other grids
+            self.damping = result.damping if result.status == "max_steps" else DAMPING
+            steps -= max(1, result.n_steps)
+            self.done += result.n_steps
+            self.history += result.history[1:]
+            if result.loss < self.lowest:
+                self.lowest = result.loss
+                adopt(self.model, copy.deepcopy(current))
+            if result.status == "stopped" or steps <= 0 or (result.status != "max_steps" and not moved):
+                return result.status, result.message
+
+    def count(self, step: int, loss: float) -> bool | None:
+        return None if self.callback is None else self.callback(self.done + step, loss)
+
+    def round(
+        self, current: KAN, steps: int, tolerance: float, callback: Callable[[int, float], bool | None] | None
+    ) -> tuple[KAN, bool, SolverResult | None]:
+        """Some steps, from other inner grids where values have left theirs; the network, and whether grids were moved.
+
+        A curve that is fitted to another grid may leave the domain of an equation; then the grid stays.
+        """
+        other = copy.deepcopy(current)
+        if _adapt_inner_grids(other, self.points):
+            result = _solve(other, self.conditions, steps, tolerance, self.damping, callback)
+            if result is not None:
+                return other, True, result
+        return current, False, _solve(current, self.conditions, steps, tolerance, self.damping, callback)
+
+    def trial(self, start: KAN) -> float:
+        """The loss that a start reaches in some steps, in place; infinite where the equations are not finite."""
+        current, loss = start, math.inf
         for _ in range(TRIAL_ROUNDS):
-            _follow(trial, points)
-            loss = _solve(trial, conditions, ROUND, 1e-3, None).loss
-        if loss < lowest:
-            best, lowest = trial, loss
-    return best
+            current, _, found = self.round(current, ROUND, 1e-3, None)
+            loss = math.inf if found is None else found.loss
+        start.load_state_dict(current.state_dict())
+        return loss
 
 
 @torch.no_grad()
-def _follow(model: KAN, points: Tensor) -> bool:
-    """Make the grids of inner layers hold the values that reach them; whether one was moved."""
+def _adapt_inner_grids(model: KAN, points: Tensor) -> bool:
+    """Make the grids of inner layers hold all values that reach them; whether one was moved.
+
+    Unlike `kanlib.adapt.adapt_grids` for a single value outside: there a spline has no second derivative.
+    """
     moved = False
     value = model.select(points)
     for depth, (layer, width) in enumerate(zip(model.layers, model.widths[1:], strict=True)):
@@ -159,7 +197,7 @@ def _follow(model: KAN, points: Tensor) -> bool:
             low, high = value.amin(0), value.amax(0)
             start, end = layer.grid[:, 0], layer.grid[:, -1]
             narrow = (high - low < 0.5 * (end - start)) & (high > low)
-            if bool(((low < start) | (high > end) | narrow).any()):
+            if bool(torch.isfinite(value).all()) and bool(((low < start) | (high > end) | narrow).any()):
                 update_layer_grid(layer, value, margin=MARGIN)
                 moved = True
         value = combine(layer(value), width)
@@ -171,34 +209,22 @@ def _solve(
     conditions: Sequence[Condition],
     steps: int,
     tolerance: float,
+    damping: float,
     callback: Callable[[int, float], bool | None] | None,
-) -> SolverResult:
+) -> SolverResult | None:
     problem = Residuals(model, conditions)
     state = problem.at([p.pack() for p in problem.plans])
     if state is None:
-        raise InputError("The residuals are not finite at the start; check the equations and the points.")
+        return None
     state, result = descend(
-        problem, state, max_steps=steps, tolerance=tolerance, damping=1e-3, floor=1e-30, callback=callback
+        problem, state, max_steps=steps, tolerance=tolerance, damping=damping, floor=1e-30, callback=callback
     )
     problem.put(state.constants)
     return result
 
 
-def _checked(model: KAN, condition: Condition) -> Condition:
-    check_choice("second", condition.second, ("none", "laplacian", "hessian"))
-    points = check_input("Condition", condition.points, model.in_features, model.layers[0].coefficients.dtype)
-    if points.ndim != 2 or not len(points) or not bool(torch.isfinite(points).all()):
-        raise InputError(
-            f"The points of a condition have shape {tuple(points.shape)}; expected (n, {model.in_features}) finite "
-            "numbers, at least one row."
-        )
-    if not 0 < condition.weight < math.inf:
-        raise InputError(f"The weight of a condition is {condition.weight}; expected a finite positive number.")
-    with torch.no_grad():
-        found = condition.residuals(model)[0]
-    if found.ndim != 2 or len(found) != len(points):
-        raise InputError(
-            f"An equation returned shape {tuple(found.shape)} for {len(points)} points; expected ({len(points)},) or "
-            f"({len(points)}, m): one row a point."
-        )
-    return condition
+def _loss(model: KAN, conditions: Sequence[Condition]) -> float:
+    """The loss of a network as it is; infinite where it is not finite."""
+    problem = Residuals(model, conditions)
+    state = problem.at([p.pack() for p in problem.plans])
+    return math.inf if state is None else state.loss

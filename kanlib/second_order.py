@@ -75,7 +75,7 @@ def second_order(
                 return status, ""
             tracker.restore_best()
         if starts > 1 and (len(model.layers) > 1 or model.widths[-1].products):
-            best_start(model, train, starts, generator, problem.penalties.roughness * model.out_features)
+            best_start(model, problem, starts, generator, margin=MARGIN, update_grid=update_grid)
         if update_grid:
             adapt_grids(model, problem.sample())
         tracker.begin_stage(model)

@@ -13,15 +13,18 @@ class SolverResult:
 
     Attributes
     ----------
-    status : "converged", "max_steps", "stalled" or "diverged"
+    status : "converged", "max_steps", "stalled", "stopped" (by the callback), "interrupted" or "diverged"
     message : str
         One sentence of advice.
     loss : float
-        Mean squared error (weighted, if weights were given) of the state the model is left in.
+        Mean squared error (weighted, if weights were given) of the state the model is left in; of residuals the
+        weighted sum of their mean squares.
     history : tuple of float
         The mean squared error after every accepted step, the start first.
     n_steps : int
         Steps tried, accepted or not.
+    damping : float
+        The last one, for a search that goes on from here.
     """
 
     status: str
@@ -29,6 +32,7 @@ class SolverResult:
     loss: float
     history: tuple[float, ...]
     n_steps: int
+    damping: float = 1e-2
 
 
 ADVICE = {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,18 +13,20 @@ from torch import Tensor
 from .adapt import adapt_grids
 from .gauss_newton import gauss_newton
 from .network import combine
+from .problem import Problem, Rows
+from .quadratic import stretch_grid
+from .regularizers import roughness
 
 if TYPE_CHECKING:
     from .network import KAN
-    from .problem import Rows
 
-__all__ = ["best_start", "smooth_start"]
+__all__ = ["best_of", "best_start", "smooth_start"]
 
 TRIAL_ROUNDS, TRIAL_STEPS = 2, 10  # by then a start that leads to a good minimum has mostly shown it
 
 
 @torch.no_grad()
-def smooth_start(model: KAN, X: Tensor, generator: torch.Generator) -> None:
+def smooth_start(model: KAN, X: Tensor, generator: torch.Generator, *, move_grids: bool = True) -> None:
     """Make every spline edge a random parabola over its grid, and every grid as wide as the values; in place.
 
     Gauss-Newton steps need no small weights to start from, but smooth curves: y = x1*x2 was found by [2, (0, 1), 1]
@@ -34,6 +38,8 @@ def smooth_start(model: KAN, X: Tensor, generator: torch.Generator) -> None:
     model : KAN
     X : Tensor, shape (n, in_features)
     generator : torch.Generator
+    move_grids : bool
+        Whether grids may be moved.
 
     Examples
     --------
@@ -51,50 +57,70 @@ def smooth_start(model: KAN, X: Tensor, generator: torch.Generator) -> None:
         weights[..., -curves.shape[-1] :] = curves
         layer.set_weights(weights)
         layer.bias.zero_()
+    if not move_grids:
+        return
     value = model.select(X)
     for layer, width in zip(model.layers, model.widths[1:], strict=True):
-        low, high = value.amin(0), value.amax(0)
-        flat = high - low <= 1e-12 * (1 + high.abs() + low.abs())
-        unit = (layer.grid - layer.grid[:, :1]) / (layer.grid[:, -1:] - layer.grid[:, :1])
-        span = torch.where(flat, 2.0, 1.02 * (high - low))
-        layer.grid.copy_(((low + high) / 2 - span / 2)[:, None] + unit * span[:, None])
+        stretch_grid(layer.grid, value, 0.01)
         value = combine(layer(value), width)
 
 
-def best_start(model: KAN, train: Rows, starts: int, generator: torch.Generator, roughness: float) -> None:
-    """Leave ``model`` at the best of ``starts`` starts after some steps: its own, and `smooth_start`s; in place."""
-    best, lowest = None, _trial(own := copy.deepcopy(model), train, roughness)
-    if lowest < float("inf"):
-        best = own
-    for _ in range(starts - 1):
+def best_of(model: KAN, starts: int, restart: Callable[[KAN], None], trial: Callable[[KAN], float]) -> None:
+    """Leave ``model`` at the best of some starts; in place.
+
+    Parameters
+    ----------
+    model : KAN
+        The first start is the network as it is.
+    starts : int
+    restart : callable
+        Gives a copy of the network other weights, in place.
+    trial : callable
+        Trains a copy for some steps, in place, and returns how good it has become, the lower the better; infinite
+        where it came to nothing.
+    """
+    best, lowest = None, math.inf
+    for number in range(starts):
         other = copy.deepcopy(model)
-        smooth_start(other, train.x, generator)
-        loss = _trial(other, train, roughness)
-        if loss < lowest:
-            best, lowest = other, loss
+        if number:
+            restart(other)
+        reached = trial(other)
+        if reached < lowest:
+            best, lowest = other, reached
     if best is not None:
         model.load_state_dict(best.state_dict())
 
 
-def _trial(model: KAN, train: Rows, roughness: float) -> float:
-    loss = float("inf")
-    for number in range(TRIAL_ROUNDS):
-        if number:
-            adapt_grids(model, train.x)
-        found = gauss_newton(
-            model,
-            train.x,
-            train.y,
-            sample_weight=train.weight,
-            roughness=roughness,
-            max_steps=TRIAL_STEPS,
-            tolerance=1e-3,
-            margin=0.1,
-        )
-        if found.status == "diverged":
-            break
-        loss = found.loss
-    return loss
+def best_start(
+    model: KAN, problem: Problem, starts: int, generator: torch.Generator, *, margin: float, update_grid: bool
+) -> None:
+    """`best_of` for the squared error, compared by the validation loss, else by the objective; in place."""
+    train = problem.train
+    assert isinstance(train, Rows)
+    weight = problem.penalties.roughness
+
+    def trial(other: KAN) -> float:
+        reached = math.inf
+        for number in range(TRIAL_ROUNDS):
+            if number and update_grid:
+                adapt_grids(other, train.x)
+            found = gauss_newton(
+                other,
+                train.x,
+                train.y,
+                sample_weight=train.weight,
+                roughness=weight * other.out_features,
+                max_steps=TRIAL_STEPS,
+                tolerance=1e-3,
+                margin=margin,
+            )
+            if found.status == "diverged":
+                break
+            reached = found.loss + (weight * float(roughness(other).detach()) if weight else 0.0)
+        validation = problem.validation_loss(other)
+        return reached if validation is None or reached == math.inf else validation
+
+    best_of(model, starts, lambda other: smooth_start(other, train.x, generator, move_grids=update_grid), trial)
 
 
 def _greville(n_basis: int, degree: int) -> Tensor:

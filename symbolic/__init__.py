@@ -15,7 +15,7 @@ from .parsing import parse_formula
 from .physical import match_physical
 from .priors.noise import given_noise
 from .priors.prior import Prior, prior
-from .shape_finding import FoundShape, find_shape
+from .shape_finding import FoundShape, TriedShape, find_shape
 from .stability import Stability, stability
 from .symbolify import symbolify
 from .units import Units, dimensionless_groups
@@ -35,6 +35,7 @@ __all__ = [
     "Prior",
     "Progress",
     "Stability",
+    "TriedShape",
     "Units",
     "bootstrap_constants",
     "check_units",

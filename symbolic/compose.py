@@ -167,7 +167,7 @@ def canonical(expr: Expr) -> Expr:
         exponent = rebuilt.exp
         factor, rest = _scale(rebuilt.base, keep_sign=not exponent.is_Integer)
         front = _power(float(factor), float(exponent))
-        return _checked(Float(front) * rest**exponent, rebuilt) if front not in (0.0, 1.0) else rebuilt
+        return _checked(Float(front) * rest**exponent, rebuilt) if factor != 1 and front != 0.0 else rebuilt
     if isinstance(rebuilt, sympy.log):
         factor, rest = _scale(rebuilt.args[0], keep_sign=True)
         return _checked(sympy.log(rest) + Float(math.log(factor)), rebuilt) if factor != 1 else rebuilt

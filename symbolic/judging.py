@@ -183,6 +183,7 @@ class Judging:
             one_by_one=held is None,
             tried=self.tried,
             own=self.problem.X[:, list(used)],
+            alike=held is not None and bool(np.ptp(y[held]) == 0.0),
         )
 
     def accepted(self) -> bool:

@@ -4,7 +4,7 @@ For who wants the network itself: an accurate stand-in that is small enough to b
 (`kanlib.symbolic.shapes`) are trained from their own starts, with more products and with a link where these gain, the
 kinds of shapes in turns and small ones first, each on finer and finer grids as long as held-out rows gain, cubic first
 and quintic where that is better. The winner is the smallest network within a quarter of the lowest held-out error,
-trained once more on all rows.
+trained once more with the held-out rows. Networks see 4,000 rows of each kind at the most.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 import torch
@@ -31,6 +31,7 @@ from kanlib.network import KAN
 from kanlib.threads import one_thread
 
 from .problem import FEW_ROWS, hold_out, sample_of, table
+from .rows import spread_rows
 from .sample import Sample
 from .shape_starts import general_starts, linked_starts, product_starts
 from .shapes import Shape, ladder
@@ -47,6 +48,7 @@ EXACT = 1e-11  # relative error below which only rounding is left, that of norma
 MOST_PRODUCTS = 10
 MOST_LINKED = 6
 ROWS_PER_CONSTANT = 1.5
+MOST_HELD = 4000  # as many as are trained on
 
 
 @dataclass(frozen=True)
@@ -129,10 +131,14 @@ def find_shape(
     >>> found = find_shape(X, X[:, 0] * np.exp(X[:, 1]))
     >>> found.template, found.best.held_rmse < 1e-5
     ('product, sum_k prod_i f_ki(x_i)', True)
+    >>> found.network(torch.from_numpy(X)).shape
+    torch.Size([400, 1])
     """
     problem = table(X, y, names, None)
-    if not isinstance(time_limit, Real) or math.isnan(time_limit):
-        raise InputError(f"time_limit is {time_limit!r}; expected a number of seconds.")
+    if not isinstance(time_limit, Real) or isinstance(time_limit, bool) or not time_limit > 0:
+        raise InputError(f"time_limit is {time_limit!r}; expected a positive number of seconds.")
+    if not isinstance(seed, Integral) or not 0 <= seed < 2**63:
+        raise InputError(f"seed is {seed!r}; expected a whole number from 0 to 2^63 - 1.")
     most = None if max_constants is None else positive_int("max_constants", max_constants)
     held = hold_out(len(problem.y), np.random.default_rng(seed))
     if held is None:
@@ -249,7 +255,8 @@ class _Finder:
         return min((each.error for each in self.grown), default=math.inf)
 
     def late(self) -> bool:
-        return time.monotonic() > self.deadline
+        """Whether nothing new should begin; there has to be something to return."""
+        return bool(self.grown) and time.monotonic() > self.deadline
 
 
 def n_constants(model: KAN) -> int:
@@ -294,7 +301,8 @@ def _fit(model: KAN, sample: Sample) -> str:
 
 
 def _on_all_rows(model: KAN, sample: Sample) -> KAN:
-    rows = replace(sample, X=torch.cat([sample.X, sample.X_held]), t=torch.cat([sample.t, sample.t_held]))
+    some = spread_rows(len(sample.X_held), MOST_HELD)
+    rows = replace(sample, X=torch.cat([sample.X, sample.X_held[some]]), t=torch.cat([sample.t, sample.t_held[some]]))
     _fit(model, rows)
     return model
 

@@ -80,13 +80,14 @@ def judge(
     one_by_one: bool,
     tried: int = 1,
     own: Array | None = None,
+    alike: bool = False,
 ) -> Judgement:
     """Apply the three tests.
 
     Parameters
     ----------
     residuals : (m,) of the formula on held-out rows.
-    reference : (m,) of the mean of y on the same rows.
+    reference : (m,) of the mean of y, that of the rows fitted to, on the same rows.
     network : (m,) of the best network on the same rows; None where there are too few rows to hold out.
     all_residuals, X : (n,), (n, d) of the formula on all rows, for the comparison of neighbours.
     spread : standard deviation of y.
@@ -96,13 +97,14 @@ def judge(
         more are needed (Bonferroni's correction, in nats).
     own : (n, columns of the formula), neighbours in which are looked at too: among irrelevant columns all rows are far
         from each other.
+    alike : whether the held-out rows all have the same y.
     """
     if not np.all(np.isfinite(residuals)) or not np.all(np.isfinite(all_residuals)):
         return Judgement(False, ("it is not finite on all rows",))
     error = math.sqrt(float(np.mean(residuals**2)))
     # Held-out rows may be all alike where the others are not (a spike): these must be met too, and a formula that does
     # has only met what it was fitted to, perhaps with a pole next to each of a few rows.
-    if math.sqrt(float(np.mean(reference**2))) <= EXACT * spread:
+    if alike:
         return Judgement(False, ("the held-out rows all have the same y: they cannot tell a law from its mean",))
     if max(error, math.sqrt(float(np.mean(all_residuals**2)))) <= EXACT * spread:
         return Judgement(True, (f"it meets every held-out row to {error / spread:.1e} of the spread of y",))

@@ -205,3 +205,9 @@ def test_redundant_constants_are_fixed(structure: sympy.Expr, left: int) -> None
     assert len(values) == left == rank_of(smaller, values, (x, y), X)
     np.testing.assert_allclose(values_of(smaller, values, (x, y), X), values_of(structure, start, (x, y), X), rtol=1e-7)
     assert not smaller.atoms(Float)  # fixed at 0, 1 or -1, not at a number from nowhere
+
+
+def test_a_sign_under_an_even_power_goes() -> None:
+    a, b = sympy.symbols("a b", real=True)
+    assert canonical((-1.0 * a - 2.0) ** 2) == canonical((a + 2.0) ** 2)
+    assert canonical((-1.0 * a - 2.0 * b) ** 4) == canonical((a + 2.0 * b) ** 4)

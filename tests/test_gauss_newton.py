@@ -228,3 +228,19 @@ def test_a_hidden_node_does_not_drift_away() -> None:
     hidden = models[1].activations(X)[1]
     assert float(hidden.detach().mean().abs()) < 20 * float(hidden.detach().std())
     torch.testing.assert_close(models[1](X), models[0](X), rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("base", [None, "silu"])
+@pytest.mark.parametrize("widths", [[2, 2, 1], [2, (0, [2]), 1]])
+def test_the_model_is_left_in_its_best_state(widths: list, base: str | None) -> None:
+    """Nodes on another scale must not cost what was reached, with a base function or a factor's bias neither."""
+    X = 2 * torch.rand(300, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64) - 1
+    y = torch.exp(torch.sin(3 * X[:, 0]) + X[:, 1] ** 2)
+    model = KAN(widths, base=base, dtype=torch.float64)
+    with torch.no_grad():
+        model.layers[0].coefficients.mul_(20)
+        model.layers[0].bias.copy_(torch.tensor([3.0, -2.0]))
+    for steps in (4, 20):
+        result = gauss_newton(model, X, y, max_steps=steps)
+        assert result.loss <= min(result.history) * (1 + 1e-5)
+        assert result.loss == pytest.approx(float((model(X)[:, 0] - y).detach().square().mean()), rel=1e-9)

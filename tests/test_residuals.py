@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from kanlib import KAN, InputError
+from kanlib import KAN, InputError, InputTypeError
 from kanlib.derivatives import Derivatives
 from kanlib.jacobian import plan
 from kanlib.residual_problem import Residuals
@@ -168,3 +168,95 @@ def test_fixed_edges_are_refused() -> None:
     model.layers[0].fix_edge(0, 0, "sin")
     with pytest.raises(InputError, match="fixed edges"):
         fit_residuals(model, [Condition(grid(5, 0, 1), lambda u, x: u.value)])
+
+
+def sine(n: int = 60) -> list[Condition]:
+    """u'' = -sin x on [0, pi], zero at the ends."""
+    x = grid(n, 0, math.pi)
+    return [
+        Condition(x, lambda u, x: u.second[:, 0] + torch.sin(x[:, 0]), "laplacian"),  # type: ignore[index]
+        Condition(x[[0, -1]], lambda u, x: u.value[:, 0]),
+    ]
+
+
+def loss(model: KAN, conditions: list[Condition]) -> float:
+    with torch.no_grad():
+        return sum(float(each.residuals(model)[0].square().sum()) for each in conditions)
+
+
+def deep(seed: int = 0) -> KAN:
+    rng = torch.Generator().manual_seed(seed)
+    return KAN([1, 3, 1], grid_size=5, grid_range=(0, math.pi), base=None, generator=rng, dtype=F64)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_was_reached_is_kept(seed: int) -> None:
+    """Grids of inner layers that move give other second derivatives, and may cost more than a few steps gain."""
+    model, conditions = deep(seed), sine()
+    first = fit_residuals(model, conditions, steps=40)
+    assert first.loss == pytest.approx(loss(model, conditions), rel=1e-9)
+    again = fit_residuals(model, conditions, steps=1)
+    assert again.loss <= first.loss * (1 + 1e-9) and loss(model, conditions) <= first.loss * (1 + 1e-9)
+    fit_residuals(model, conditions, steps=1, grid_schedule=(7,))
+    assert loss(model, conditions) <= first.loss * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_an_interruption_keeps_what_was_reached(error: type[BaseException]) -> None:
+    model, conditions = deep(), sine()
+    before = loss(model, conditions)
+
+    def interrupt(step: int, loss: float) -> None:
+        if step > 25:
+            raise error
+
+    if error is KeyboardInterrupt:
+        assert fit_residuals(model, conditions, callback=interrupt).status == "interrupted"
+    else:
+        with pytest.raises(error):
+            fit_residuals(model, conditions, callback=interrupt)
+    assert loss(model, conditions) < before
+
+
+def test_the_history_is_that_of_all_rounds() -> None:
+    model, conditions = deep(), sine()
+    before, seen = loss(model, conditions), []
+    result = fit_residuals(model, conditions, steps=35, callback=lambda step, loss: seen.append((step, loss)))  # type: ignore[func-returns-value]
+    assert result.history[0] == pytest.approx(before) and list(result.history[1:]) == [loss for _, loss in seen]
+    assert result.n_steps <= 35 and [step for step, _ in seen] == sorted({step for step, _ in seen})
+
+
+def test_a_start_that_is_not_finite_is_passed_over() -> None:
+    model = KAN([1, 1, 1], grid_range=(0, 1), base=None, dtype=F64)
+    with torch.no_grad():
+        for layer in model.layers:
+            layer.coefficients.copy_(torch.linspace(0.5, 1, 8, dtype=F64).expand_as(layer.coefficients))
+    condition = Condition(grid(40, 0, 1), lambda u, x: torch.log(u.value[:, 0]) - x[:, 0])
+    assert fit_residuals(model, [condition], starts=5).loss < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        (Condition(grid(20, 0, 3), lambda u, x: u.value[:, 0]), "beyond the first grid"),
+        (Condition(grid(20, 0, 1), lambda u, x: u.second[:, 0]), "say second="),  # type: ignore[index]
+        (Condition(grid(20, 0, 1), lambda u, x: u.value - x[:, 0]), "a column met a row"),
+        (Condition(grid(20, 0, 1), lambda u, x: u.value[:, 0] - u.value.mean()), "couples its rows"),
+        (Condition(grid(20, 0, 1), lambda u, x: 0 * x[:, 0] + 1), "does not depend on u"),
+    ],
+)
+def test_mistakes_are_named(condition: Condition, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        fit_residuals(KAN([1, 2, 1], dtype=F64), [condition])
+
+
+def test_other_things_than_networks_and_conditions_are_refused() -> None:
+    model, condition = KAN([1, 1], dtype=F64), Condition(grid(20, 0, 1), lambda u, x: u.value[:, 0] - 1)
+    for network, conditions in ((torch.nn.Linear(1, 1), [condition]), (model, condition), (model, [(1, 2)])):
+        with pytest.raises(InputTypeError):
+            fit_residuals(network, conditions)  # type: ignore[arg-type]
+    model.layers[0].bias.requires_grad_(False)
+    with pytest.raises(InputError, match="requires_grad=False"):
+        fit_residuals(model, [condition])
+    with torch.no_grad():  # a caller's setting does not reach the Jacobian
+        assert fit_residuals(KAN([1, 1], dtype=F64), [condition]).loss < 1e-12

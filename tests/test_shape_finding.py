@@ -100,8 +100,13 @@ def test_what_cannot_be_is_refused() -> None:
         find_shape(X, X[:, 0], max_constants=5)
     with pytest.raises(InputError, match="max_constants is 0"):
         find_shape(X, X[:, 0], max_constants=0)
-    with pytest.raises(InputError, match="time_limit is 'long'"):
-        find_shape(X, X[:, 0], time_limit="long")  # type: ignore[arg-type]
+    for limit in ("long", 0, True, float("nan")):
+        with pytest.raises(InputError, match="time_limit is"):
+            find_shape(X, X[:, 0], time_limit=limit)  # type: ignore[arg-type]
+    for seed in (-1, 1.5, "a"):
+        with pytest.raises(InputError, match="seed is"):
+            find_shape(X, X[:, 0], seed=seed)  # type: ignore[arg-type]
+    assert find_shape(X, X[:, 0], time_limit=1e-9).tried  # there is always something to return
 
 
 def test_elevated_splines_follow_the_curves() -> None:
@@ -118,3 +123,8 @@ def test_elevated_splines_follow_the_curves() -> None:
     assert torch.equal(smooth.layers[0].mask, model.layers[0].mask)
     torch.testing.assert_close(elevate(smooth, 3)(x), model(x), rtol=0, atol=1e-9)
     torch.testing.assert_close(refine(smooth, 8)(x), model(x), rtol=0, atol=1e-9)
+    model.layers[0].coefficients.requires_grad_(False)
+    other = elevate(model.eval(), 4)
+    assert not other.training and not other.layers[0].coefficients.requires_grad
+    with pytest.raises(InputError, match="degree 6 is not supported"):
+        elevate(model, 6)

@@ -102,3 +102,17 @@ def test_a_refined_network_trains_with_any_method() -> None:
     model = refine(network([2, (0, 1), 1], grid_size=3), 5)
     assert all(layer.coefficients.is_contiguous() for layer in model.layers)
     fit(model, X, X.prod(1), method="lbfgs", steps=3, progress=False)
+
+
+def test_grids_that_are_the_users_stay() -> None:
+    X = 0.3 * (table(200, 2) + 1)
+    model = network([2, 2, 1], grid_range=(-3, 3))
+    fit(model, X, X.prod(1), starts=4, steps=5, update_grid=False, progress=False)
+    assert model.layers[0].grid[0, [0, -1]].tolist() == [-3.0, 3.0]
+
+
+def test_the_validation_rows_choose_the_start() -> None:
+    X, held = table(200, 2), table(200, 2, seed=1)
+    model = network([2, (0, 1), 1])
+    result = fit(model, X, X.prod(1), starts=6, validation=(held, held.prod(1)), progress=False)
+    assert error(model, held, held.prod(1)) < 1e-4 and result.history["validation_loss"]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import sympy
 
+from kanlib.symbolic import discover
 from kanlib.symbolic.formula import Formula
 from kanlib.symbolic.noise import EQUAL, noise_models
 from kanlib.symbolic.verdict import held_out_residuals, imitation, judge, neighbour_score
@@ -152,13 +153,21 @@ def test_neighbours_in_a_column_that_spans_decades() -> None:
 
 def test_held_out_rows_that_are_all_alike_prove_nothing() -> None:
     spike = np.zeros(200)
-    spike[[70, 80]] = 1, -1
+    spike[[70, 80]] = 1
+    reference = np.full(50, -spike.mean())
     common = {"X": X, "spread": float(spike.std()), "rng": np.random.default_rng(0), "one_by_one": False}
-    # y = 0 meets the held-out rows exactly, but not the others; so does the mean.
-    # A rational function with poles next to the two rows meets all.
+    # y = 0 meets the held-out rows exactly, not the others; a rational function with poles next to the two meets all.
     for held_out, others in ((np.zeros(50), spike), (np.full(50, 1e-3), spike), (np.zeros(50), np.zeros(200))):
-        judgement = judge(held_out, np.zeros(50), None, all_residuals=others, **common)
+        judgement = judge(held_out, reference, None, all_residuals=others, alike=True, **common)
         assert not judgement.accepted and "all have the same y" in judgement.reasons[0]
+
+
+def test_a_target_of_two_equal_spikes_is_no_law() -> None:
+    y = np.zeros(200)
+    y[[3, 7]] = 1
+    for seed in range(3):
+        table = np.random.default_rng(seed).uniform(-1, 1, (200, 1))
+        assert discover(table, y, primitives=["identity", "square", "gaussian"]).status == "none"
 
 
 @pytest.mark.parametrize("unit", [1e-100, 1e90])

@@ -199,6 +199,7 @@ def _gauss_newton(net: nn.Sequential, X: Tensor, y: Tensor, steps: int, late: Ca
         max_steps=steps,
         tolerance=1e-6,
         damping=1e-2,
+        patience=None,
         callback=lambda step, loss: late(),
     )
     problem.put(state.weights)

@@ -131,7 +131,13 @@ def minimise(net: TanhNetwork, conditions: Sequence[Condition], method: str, lat
         start = problem.at(nn.utils.parameters_to_vector(net.parameters()).detach().clone())
         assert start is not None
         state, _ = descend(
-            problem, start, max_steps=1000, tolerance=1e-6, damping=1e-3, callback=lambda step, loss: late()
+            problem,
+            start,
+            max_steps=1000,
+            tolerance=1e-6,
+            damping=1e-3,
+            patience=None,
+            callback=lambda step, loss: late(),
         )
         problem.put(state.weights)
         return
