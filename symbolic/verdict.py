@@ -133,10 +133,10 @@ def judge(
         passed.append("no network predicts held-out rows better")
     if len(all_residuals) >= 20:
         tables = (X,) if own is None or own.shape[1] in (0, X.shape[1]) else (X, own)
-        alike = max(neighbour_score(table, all_residuals, rng) for table in tables)
-        if alike > _ALIKE:
-            return Judgement(False, (f"its residuals are not noise: neighbouring rows agree (z = {alike:.1f})",))
-        passed.append(f"its residuals look like noise (neighbours agree at z = {alike:.1f})")
+        agreement = max(neighbour_score(table, all_residuals, rng) for table in tables)
+        if agreement > _ALIKE:
+            return Judgement(False, (f"its residuals are not noise: neighbouring rows agree (z = {agreement:.1f})",))
+        passed.append(f"its residuals look like noise (neighbours agree at z = {agreement:.1f})")
     return Judgement(True, tuple(passed))
 
 
