@@ -159,5 +159,5 @@ def test_the_picture_is_drawn_of_any_part_of_the_rows(table: Knots) -> None:
     law = {**row, "kind": "formula", "inputs": "translations", "in the slope": "yes", "value": "0.8"}
     law["formula"] = "0.4*longitude*meridian_real/(meridian_imag**2 + meridian_real**2)"
     titles = [axes.get_title(loc="left") for axes in draw_knots([score, share, law], table).axes]
-    assert titles[0] == "found: signature = 0.4 slope"
+    assert titles[0] == "signature = 0.4 slope, of discover's front"
     assert len(draw_knots([], table).axes) == 3 and len(SYMMETRIES) == 6
