@@ -17,9 +17,8 @@ sys.path.append(str(ROOT))
 
 from benchmarks.paper import poisson, scaling, special  # noqa: E402
 from benchmarks.paper.__main__ import PARTS, main  # noqa: E402
-from benchmarks.paper.mlp import METHODS, _network, _Squares, fit_mlp  # noqa: E402
-from benchmarks.paper.mlp_residuals import TanhNetwork  # noqa: E402
-from benchmarks.paper.mlp_residuals import _Squares as _PoissonSquares  # noqa: E402
+from benchmarks.paper.mlp import METHODS, MLPSquares, _network, fit_mlp  # noqa: E402
+from benchmarks.paper.mlp_residuals import TanhNetwork, TanhSquares  # noqa: E402
 from benchmarks.paper.special_functions import FUNCTIONS  # noqa: E402
 from benchmarks.paper.stages import exponent, uniform  # noqa: E402
 from kanlib.residuals import Condition  # noqa: E402
@@ -110,10 +109,8 @@ def test_a_perceptron_learns(method: str) -> None:
 def test_the_perceptrons_normal_equations_are_torchs() -> None:
     X = uniform(30, [(-1, 1)] * 3, 0)
     y = X.prod(1)
-    problem = _Squares(_network((3, 4, 2, 1), torch.Generator().manual_seed(0)), X, y)
-    state = problem.at(torch.nn.utils.parameters_to_vector(problem.net.parameters()).detach().clone())
-    assert state is not None
-    _, gradient, _ = problem.normal_equations(state)
+    problem = MLPSquares(_network((3, 4, 2, 1), torch.Generator().manual_seed(0)), X, y)
+    _, gradient, _ = problem.normal_equations(problem.now())
     loss = (problem.net(X)[:, 0] - y).square().mean()
     slopes = torch.autograd.grad(loss, list(problem.net.parameters()))
     torch.testing.assert_close(-2 * gradient, torch.cat([slope.flatten() for slope in slopes]))
@@ -133,11 +130,9 @@ def test_the_perceptrons_derivatives_are_torchs() -> None:
         assert found.second is not None
         torch.testing.assert_close(found.second[k, 0], one.hessian(value, point).trace())
     condition = Condition(x, lambda u, x: poisson._second(u)[:, 0] * u.value[:, 0] + u.gradient[:, 0, 1], "laplacian")
-    problem = _PoissonSquares(net, [condition])
-    state = problem.at(torch.nn.utils.parameters_to_vector(net.parameters()).detach().clone())
-    assert state is not None
-    _, gradient, _ = problem.normal_equations(state)
-    loss = problem.residuals(condition, net.derivatives(x)).square().sum()
+    problem = TanhSquares(net, [condition])
+    _, gradient, _ = problem.normal_equations(problem.now())
+    loss = problem.residuals().square().sum()
     slopes = torch.autograd.grad(loss, list(net.parameters()), allow_unused=True)
     flat = [(torch.zeros_like(p) if slope is None else slope).flatten() for p, slope in zip(net.parameters(), slopes)]
     torch.testing.assert_close(-2 * gradient, torch.cat(flat))

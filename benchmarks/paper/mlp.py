@@ -15,11 +15,13 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from kanlib.descent import descend, diagonal_scale
+from kanlib.descent import diagonal_scale
 
-__all__ = ["METHODS", "MLPRun", "best_mlp", "fit_mlp"]
+from .net_training import METHODS, NetSquares, NetState, minimise
 
-METHODS = ("lbfgs", "gauss-newton")
+__all__ = ["METHODS", "MLPRun", "MLPSquares", "best_mlp", "fit_mlp"]
+
+STEPS = {"lbfgs": 1000, "gauss-newton": 300}
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,7 @@ def fit_mlp(
     def late() -> bool:
         return time.perf_counter() - start > seconds
 
-    if method == "lbfgs":
-        _lbfgs(net, inputs, target, 1000 if steps is None else steps, late)
-    elif method == "gauss-newton":
-        _gauss_newton(net, inputs, target, 300 if steps is None else steps, late)
-    else:
-        raise ValueError(f"method is {method!r}; expected one of {METHODS}.")
+    minimise(MLPSquares(net, inputs, target), method, STEPS.get(method, 0) if steps is None else steps, late)
 
     @torch.no_grad()
     def predict(new: Tensor) -> Tensor:
@@ -111,68 +108,19 @@ def _network(widths: Sequence[int], generator: torch.Generator) -> nn.Sequential
     return nn.Sequential(*layers)
 
 
-def _lbfgs(net: nn.Sequential, X: Tensor, y: Tensor, steps: int, late: Callable[[], bool]) -> None:
-    optimizer = torch.optim.LBFGS(
-        net.parameters(),
-        max_iter=20,
-        max_eval=200,
-        history_size=50,
-        tolerance_grad=1e-14,
-        tolerance_change=1e-16,
-        line_search_fn="strong_wolfe",
-    )
-
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        loss = (net(X)[:, 0] - y).square().mean()
-        loss.backward()
-        return loss
-
-    for _ in range(-(-steps // 20)):  # in pieces, to look at the clock; the optimizer remembers
-        optimizer.step(closure)
-        if late():
-            break
-
-
-@dataclass
-class _State:
-    weights: Tensor
-    residual: Tensor
-    objective: float
-
-    @property
-    def loss(self) -> float:
-        return self.objective
-
-
-class _Squares:
-    """The least-squares problem of an MLP, for `kanlib.descent.descend`."""
+class MLPSquares(NetSquares):
+    """The mean squared error of a perceptron of linear layers with functions of one number between them."""
 
     def __init__(self, net: nn.Sequential, X: Tensor, y: Tensor) -> None:
-        self.net, self.X, self.y = net, X, y
+        super().__init__(net)
+        self.layers, self.X, self.y = net, X, y
 
-    def put(self, weights: Tensor) -> None:
-        nn.utils.vector_to_parameters(weights, self.net.parameters())
+    def residuals(self) -> Tensor:
+        return (self.y - self.layers(self.X)[:, 0]) / len(self.y) ** 0.5
 
-    @torch.no_grad()
-    def at(self, weights: Tensor) -> _State | None:
-        self.put(weights)
-        residual = (self.y - self.net(self.X)[:, 0]) / len(self.y) ** 0.5
-        objective = float(residual.square().sum())
-        return _State(weights, residual, objective) if math.isfinite(objective) else None
-
-    def prepare(self, state: _State) -> None:
-        self.put(state.weights)
-
-    def settle(self, state: _State) -> _State:
-        return state
-
-    def trial(self, state: _State, move: Tensor) -> _State | None:
-        return self.at(state.weights + move)
-
-    def normal_equations(self, state: _State) -> tuple[Tensor, Tensor, Tensor]:
+    def normal_equations(self, state: NetState) -> tuple[Tensor, Tensor, Tensor]:
         inputs, sums, value = [], [], self.X
-        for module in self.net:
+        for module in self.layers:
             if isinstance(module, nn.Linear):
                 inputs.append(value)
                 sums.append(module(value))
@@ -187,19 +135,3 @@ class _Squares:
             rows = torch.cat(blocks, dim=1) / len(self.y) ** 0.5
             normal = rows.T @ rows
             return normal, rows.T @ state.residual, diagonal_scale(normal)
-
-
-def _gauss_newton(net: nn.Sequential, X: Tensor, y: Tensor, steps: int, late: Callable[[], bool]) -> None:
-    problem = _Squares(net, X, y)
-    start = problem.at(nn.utils.parameters_to_vector(net.parameters()).detach().clone())
-    assert start is not None
-    state, _ = descend(
-        problem,
-        start,
-        max_steps=steps,
-        tolerance=1e-6,
-        damping=1e-2,
-        patience=None,
-        callback=lambda step, loss: late(),
-    )
-    problem.put(state.weights)

@@ -7,18 +7,19 @@ Machine Intelligence 6 (2024) 209); rows of the Jacobian are assembled as in `ka
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
 from kanlib.derivatives import Derivatives
-from kanlib.descent import descend, diagonal_scale
+from kanlib.descent import diagonal_scale
 from kanlib.residuals import Condition
 
-__all__ = ["TanhNetwork", "minimise"]
+from .net_training import NetSquares, NetState
+
+__all__ = ["TanhNetwork", "TanhSquares"]
 
 
 class TanhNetwork(nn.Module):
@@ -60,54 +61,30 @@ class TanhNetwork(nn.Module):
         return sum(parameter.numel() for parameter in self.parameters())
 
 
-@dataclass
-class _State:
-    weights: Tensor
-    residual: Tensor
-    objective: float
+class TanhSquares(NetSquares):
+    """Conditions on a tanh network as a least-squares problem."""
 
-    @property
-    def loss(self) -> float:
-        return self.objective
-
-
-class _Squares:
-    """The conditions as a least-squares problem, for `kanlib.descent.descend`."""
+    net: TanhNetwork
 
     def __init__(self, net: TanhNetwork, conditions: Sequence[Condition]) -> None:
-        self.net, self.conditions = net, conditions
+        super().__init__(net)
+        self.conditions = conditions
 
-    def put(self, weights: Tensor) -> None:
-        nn.utils.vector_to_parameters(weights, self.net.parameters())
+    def residuals(self) -> Tensor:
+        return torch.cat([self.residual(c, self.net.derivatives(c.points)) for c in self.conditions])
 
-    def residuals(self, condition: Condition, found: Derivatives) -> Tensor:
+    def residual(self, condition: Condition, found: Derivatives) -> Tensor:
+        """Of one condition, weighted."""
         residual = condition.equation(found, condition.points).reshape(-1)
         return residual * math.sqrt(condition.weight / len(condition.points))
 
-    @torch.no_grad()
-    def at(self, weights: Tensor) -> _State | None:
-        self.put(weights)
-        parts = [self.residuals(c, self.net.derivatives(c.points)) for c in self.conditions]
-        residual = torch.cat(parts)
-        objective = float(residual.square().sum())
-        return _State(weights, residual, objective) if math.isfinite(objective) else None
-
-    def prepare(self, state: _State) -> None:
-        self.put(state.weights)
-
-    def settle(self, state: _State) -> _State:
-        return state
-
-    def trial(self, state: _State, move: Tensor) -> _State | None:
-        return self.at(state.weights + move)
-
-    def normal_equations(self, state: _State) -> tuple[Tensor, Tensor, Tensor]:
+    def normal_equations(self, state: NetState) -> tuple[Tensor, Tensor, Tensor]:
         size = len(state.weights)
         normal, gradient = state.weights.new_zeros(size, size), state.weights.new_zeros(size)
         for condition in self.conditions:
             passed = self.net.through(condition.points)
             value, slope, bend = passed[-1][1]
-            residual = self.residuals(condition, Derivatives(value, slope.movedim(-1, -2), bend))
+            residual = self.residual(condition, Derivatives(value, slope.movedim(-1, -2), bend))
             sums = [tensor for _, jet in passed for tensor in jet]
             found = torch.autograd.grad(residual.sum(), sums, allow_unused=True)
             zeros = [torch.zeros_like(tensor) if given is None else given for tensor, given in zip(sums, found)]
@@ -122,44 +99,3 @@ class _Squares:
                 normal.addmm_(rows.T, rows)
                 gradient.addmv_(rows.T, residual, alpha=-1)
         return normal, gradient, diagonal_scale(normal)
-
-
-def minimise(net: TanhNetwork, conditions: Sequence[Condition], method: str, late: Callable[[], bool]) -> None:
-    """Train in place by "lbfgs" or "gauss-newton" until ``late()``, or no more is gained."""
-    problem = _Squares(net, conditions)
-    if method == "gauss-newton":
-        start = problem.at(nn.utils.parameters_to_vector(net.parameters()).detach().clone())
-        assert start is not None
-        state, _ = descend(
-            problem,
-            start,
-            max_steps=1000,
-            tolerance=1e-6,
-            damping=1e-3,
-            patience=None,
-            callback=lambda step, loss: late(),
-        )
-        problem.put(state.weights)
-        return
-    optimizer = torch.optim.LBFGS(
-        net.parameters(),
-        max_iter=20,
-        max_eval=200,
-        history_size=50,
-        tolerance_grad=1e-14,
-        tolerance_change=1e-16,
-        line_search_fn="strong_wolfe",
-    )
-
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        parts = [problem.residuals(c, net.derivatives(c.points)).square().sum() for c in conditions]
-        loss = torch.stack(parts).sum()
-        loss.backward()
-        return loss
-
-    while not late():
-        before = [parameter.detach().clone() for parameter in net.parameters()]
-        optimizer.step(closure)
-        if all(torch.equal(old, new) for old, new in zip(before, net.parameters())):
-            break

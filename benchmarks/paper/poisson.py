@@ -23,8 +23,8 @@ from kanlib.plots.style import FAINT, INK, style
 from kanlib.residuals import Condition, fit_residuals
 from kanlib.symbolic.shape_finding import n_constants
 
-from .mlp import METHODS
-from .mlp_residuals import TanhNetwork, minimise
+from .mlp_residuals import TanhNetwork, TanhSquares
+from .net_training import METHODS, minimise
 from .options import Options, Record
 from .pykan_peer import peer_lines
 from .stages import exponent, uniform
@@ -39,7 +39,7 @@ SHAPES: tuple[tuple[tuple[object, ...], int, tuple[int, ...]], ...] = (
     ((2, 5, 1), 5, (5, 10)),
 )
 QUICK: tuple[tuple[tuple[object, ...], int, tuple[int, ...]], ...] = (((2, (0, 1)), 5, (4, 8, 16)),)
-STARTS, MLP_SECONDS = 8, 30.0
+STARTS, MLP_SECONDS, MLP_STEPS = 8, 30.0, 100_000
 PYKAN_SECONDS, PYKAN_STEPS = 300.0, 30
 
 
@@ -116,7 +116,7 @@ def _runs(seed: int, options: Options) -> Iterator[list[object]]:
         for hidden in ((20, 20), (100, 100)) if method == "lbfgs" else ((20, 20),):
             net = TanhNetwork([2, *hidden, 1], torch.Generator().manual_seed(seed))
             begin = time.perf_counter()
-            minimise(net, posed, method, _clock(MLP_SECONDS))
+            minimise(TanhSquares(net, posed), method, MLP_STEPS, _clock(MLP_SECONDS))
             seconds = time.perf_counter() - begin
             with torch.no_grad():
                 errors = _errors(net.derivatives(fresh), fresh)
