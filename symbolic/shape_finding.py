@@ -42,12 +42,14 @@ __all__ = ["FoundShape", "TriedShape", "find_shape", "n_constants"]
 COARSE = 5
 GROWTH = 1.5  # from one grid to the next
 WORTH = 0.8  # a finer grid, or one product more, must lower the held-out error by this factor
+HOPELESS = 4.0  # times the lowest error on a coarse grid, above which a shape is not tried on finer ones
 GENEROUS = 1.25  # a smaller network within this factor of the lowest error is preferred
 CLOSE = 1e-7  # relative error below which a shape that gains at the splines' rate is taken for the law's own
 EXACT = 1e-11  # relative error below which only rounding is left, that of normal equations
 MOST_PRODUCTS = 10
 MOST_LINKED = 6
 ROWS_PER_CONSTANT = 1.5
+FEW, FEW_PER_CONSTANT = 500, 5  # rows that tell starts apart
 MOST_HELD = 4000  # as many as are trained on
 
 
@@ -163,6 +165,7 @@ class _Finder:
         self.grown: list[_Grown] = []
         self.tried: list[TriedShape] = []
         self.at_spline_rate = False
+        self.coarsest = math.inf  # the lowest error on a coarse grid
 
     def best(self) -> _Grown:
         families = _families(self.sample.n_inputs)
@@ -197,6 +200,9 @@ class _Finder:
         smooth = self.step(start, None, 5)
         chains += [] if smooth is None else [smooth]
         path = [min(chains, key=lambda each: each.error)]
+        if path[0].error > HOPELESS * self.coarsest:  # on the same grid: what is missing is not a finer one
+            return path[0].error
+        self.coarsest = min(self.coarsest, path[0].error)
         while chains and not self.late():
             finer = [self.step(each, math.ceil(GROWTH * _grid(each.model)), None) for each in chains]
             gained = [
@@ -220,14 +226,17 @@ class _Finder:
         if size < 1:
             return None
         best: _Grown | None = None
-        for model in shape.starts(self.sample, size, self.rng):
+        some = _some_rows(self.sample, max(FEW, FEW_PER_CONSTANT * shape.n_edges * (size + 3)))
+        for model in shape.starts(some, size, self.rng):
             # new rows may lie a little beyond these, where splines go on as straight lines
             update_layer_grid(model.layers[0], torch.cat([self.sample.X, self.sample.X_held]), margin=0.01)
-            found = self.trained(shape, model)
+            found = self.trained(shape, model, some)
             if found is not None and (best is None or found.error < best.error):
                 best = found
             if best is not None and (self.late() or best.error < EXACT):
                 break
+        if best is not None and some is not self.sample:
+            best = self.trained(shape, best.model) or best
         return self.kept(best)
 
     def step(self, grown: _Grown, grid_size: int | None, degree: int | None) -> _Grown | None:
@@ -239,8 +248,8 @@ class _Finder:
             return None
         return self.kept(self.trained(grown.shape, model))
 
-    def trained(self, shape: Shape, model: KAN) -> _Grown | None:
-        status = _fit(model, self.sample)
+    def trained(self, shape: Shape, model: KAN, rows: Sample | None = None) -> _Grown | None:
+        status = _fit(model, self.sample if rows is None else rows)
         with torch.no_grad():
             error = float((model(self.sample.X_held)[:, 0] - self.sample.t_held).square().mean().sqrt())
         return None if status == "diverged" or not math.isfinite(error) else _Grown(shape, model, error)
@@ -286,6 +295,15 @@ def _in_turns(families: Sequence[Sequence[Shape]]) -> Iterator[tuple[int, Shape]
         *([(number, shape) for shape in family] for number, family in enumerate(families)),
         key=lambda entry: entry[1].n_edges,
     )
+
+
+def _some_rows(sample: Sample, most: int) -> Sample:
+    """The sample with so many training rows at the most: starts on a coarse grid need no more to be told apart."""
+    if sample.n_rows <= most:
+        return sample
+    rows = spread_rows(sample.n_rows, most)
+    weight = None if sample.weight is None else sample.weight[rows]
+    return replace(sample, X=sample.X[rows], t=sample.t[rows], weight=weight)
 
 
 def _products(n: int, k: int) -> Shape:
