@@ -30,7 +30,7 @@ __all__ = ["draw", "law_rows", "make", "pykan_row"]
 
 Row = list[Any]
 ROWS, NEW = 2000, 5000
-NETWORK_TIME, FORMULA_TIME, MLP_TIME, PYKAN_TIME = 10.0, 30.0, 4.0, 60.0  # seconds at the most for each method
+NETWORK_TIME, FORMULA_TIME, MLP_TIME, PYKAN_TIME = 20.0, 30.0, 4.0, 60.0  # seconds at the most for each method
 QUICK = ("I.6.2", "I.18.4", "I.44.4", "II.11.7")
 QUICK_TIME, QUICK_MLP_TIME = 3.0, 2.0
 PYKAN_GRIDS = (3, 5, 10, 20)
