@@ -48,6 +48,7 @@ CLOSE = 1e-7  # relative error below which a shape that gains at the splines' ra
 EXACT = 1e-11  # relative error below which only rounding is left, that of normal equations
 MOST_PRODUCTS = 10
 MOST_LINKED = 6
+LINK_STARTS = 8  # of several links: they have local minima
 ROWS_PER_CONSTANT = 1.5
 FEW, FEW_PER_CONSTANT = 500, 5  # rows that tell starts apart
 MOST_HELD = 4000  # as many as are trained on
@@ -196,15 +197,14 @@ class _Finder:
         start = self.coarse(shape)
         if start is None:
             return math.inf
-        chains = [start]
         smooth = self.step(start, None, 5)
-        chains += [] if smooth is None else [smooth]
+        chains = [start] if smooth is None else [start, smooth]
         path = [min(chains, key=lambda each: each.error)]
         if path[0].error > HOPELESS * self.coarsest:  # on the same grid: what is missing is not a finer one
             return path[0].error
         self.coarsest = min(self.coarsest, path[0].error)
         while chains and not self.late():
-            finer = [self.step(each, math.ceil(GROWTH * _grid(each.model)), None) for each in chains]
+            finer = [self.step(each, self.next_grid(each.model), None) for each in chains]
             gained = [
                 new for old, new in zip(chains, finer, strict=True) if new is not None and new.error < WORTH * old.error
             ]
@@ -214,11 +214,19 @@ class _Finder:
             if path[-1].error < EXACT:
                 break
         # A shape that does not hold the law stalls; one that does gains with every grid what splines of its degree do.
-        rates = [new.error < old.error * GROWTH ** -new.model.layers[0].degree for old, new in pairwise(path)]
+        rates = [
+            new.error < old.error * (_grid(old.model) / _grid(new.model)) ** new.model.layers[0].degree
+            for old, new in pairwise(path)
+        ]
         self.at_spline_rate |= any(
             one and two and end.error < CLOSE for one, two, end in zip(rates, rates[1:], path[2:], strict=False)
         )
         return min(each.error for each in path)
+
+    def next_grid(self, model: KAN) -> int:
+        """Half as many cells again, or as many as the constants allow."""
+        grid, edges = _grid(model), sum(p.out_index.numel() for p in plan(model))
+        return min(math.ceil(GROWTH * grid), grid + (self.most - n_constants(model)) // edges)
 
     def coarse(self, shape: Shape) -> _Grown | None:
         """The best of the shape's starts on a coarse grid; None where its constants are not allowed."""
@@ -243,6 +251,8 @@ class _Finder:
         """The network with another grid or degree, trained on; None where it would have too many constants."""
         model = grown.model if degree is None else elevate(grown.model, degree)
         if grid_size is not None:
+            if grid_size <= _grid(model):
+                return None
             model = refine(model, [grid_size if _has_splines(layer) else layer.grid_size for layer in model.layers])
         if n_constants(model) > self.most or self.late():
             return None
@@ -255,9 +265,11 @@ class _Finder:
         return None if status == "diverged" or not math.isfinite(error) else _Grown(shape, model, error)
 
     def kept(self, grown: _Grown | None) -> _Grown | None:
-        if grown is not None and grown.n_constants <= self.most:
-            self.grown.append(grown)
-            self.tried.append(_tried(grown, self.sample))
+        """The network, written down; None where it has too many constants."""
+        if grown is None or grown.n_constants > self.most:
+            return None
+        self.grown.append(grown)
+        self.tried.append(_tried(grown, self.sample))
         return grown
 
     def lowest(self) -> float:
@@ -285,7 +297,10 @@ def _families(n: int) -> list[list[Shape]]:
             Shape(f"link of {_sum(k)}", "g(sum_k prod_i f_ki(x_i))", k * n + 1, linked_starts(k))
             for k in range(1, MOST_LINKED + 1)
         ],
-        [Shape(f"{m} links", "sum_j g_j(sum_i f_ij(x_i))", m * (n + 1), general_starts(m)) for m in (2, 3, 5, 8)],
+        [
+            Shape(f"{m} links", "sum_j g_j(sum_i f_ij(x_i))", m * (n + 1), general_starts(m, LINK_STARTS))
+            for m in (2, 3, 5, 8)
+        ],
     ]
 
 

@@ -195,9 +195,9 @@ def alternate(model: KAN, sample: Sample, k: int, sweeps: int) -> float:
         return float(((factors.prod(dim=1).sum(dim=0) - target) * root).square().mean().sqrt())
 
 
-def general_starts(hidden: int) -> Callable[[Sample, int, torch.Generator], Iterator[KAN]]:
+def general_starts(hidden: int, tries: int = 3) -> Callable[[Sample, int, torch.Generator], Iterator[KAN]]:
     def starts(sample: Sample, size: int, rng: torch.Generator) -> Iterator[KAN]:
-        for _ in range(3):
+        for _ in range(tries):
             model = network([sample.n_inputs, hidden, 1], sample, size)
             for j in range(hidden):
                 for i in range(sample.n_inputs):
