@@ -25,7 +25,7 @@ OUTSIDE = 0.02
 FILLED = 0.5
 
 
-def adapt_grids(model: KAN, x: Tensor) -> bool:
+def adapt_grids(model: KAN, x: Tensor, *, outside: float = OUTSIDE, margin: float = 0.01, first: int = 0) -> bool:
     """Fit the grids to the values that reach them, where they do not; true if anything changed.
 
     A layer whose coefficients are frozen (requires_grad=False) keeps its grid.
@@ -34,21 +34,27 @@ def adapt_grids(model: KAN, x: Tensor) -> bool:
     ----------
     model : KAN
     x : Tensor, shape (n, in_features)
+    outside : float
+        Share of the values that may lie outside a grid.
+    margin : float
+        How far a grid then reaches beyond them, as for `kanlib.update_grid`.
+    first : int
+        The first layer whose grid may move.
     """
     with torch.no_grad():
         values = model.activations(x)
         if not all(bool((value.abs() <= largest(value.dtype)).all()) for value in values):
             return False  # a divergence, which the tracker will see
-        learning = [layer.coefficients.requires_grad for layer in model.layers]
+        learning = [k >= first and layer.coefficients.requires_grad for k, layer in enumerate(model.layers)]
         if not any(
-            learns and _misfits(layer.grid, value)
+            learns and _misfits(layer.grid, value, outside)
             for learns, layer, value in zip(learning, model.layers, values, strict=False)
         ):
             return False
         value = values[0]
         for learns, layer, width in zip(learning, model.layers, model.widths[1:], strict=True):
             if learns:
-                update_layer_grid(layer, value)
+                update_layer_grid(layer, value, margin=margin)
             value = combine(layer(value), width)
     return True
 
@@ -93,10 +99,10 @@ def adopt(model: KAN, trained: KAN) -> None:
             mine_b.copy_(new_b)
 
 
-def _misfits(grid: Tensor, value: Tensor) -> bool:
+def _misfits(grid: Tensor, value: Tensor, most: float) -> bool:
     low, high = value.amin(dim=0), value.amax(dim=0)
     start, end = grid[:, 0], grid[:, -1]
     outside = ((value < start) | (value > end)).to(grid.dtype).mean(dim=0)
     # A column that does not vary has no range to fill.
     narrow = (high - low < FILLED * (end - start)) & (high > low)
-    return bool(((outside > OUTSIDE) | narrow).any())
+    return bool(((outside > most) | narrow).any())

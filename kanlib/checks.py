@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -49,6 +50,13 @@ def check_trainable(model: nn.Module) -> None:
     """Raise InputError where a parameter is not finite: nothing could be learned from there."""
     if not all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters()):
         raise InputError("The model has parameters that are not finite; build a new one, or load a good state.")
+
+
+def check_seed(seed: object) -> int:
+    """The seed of a search, a whole number that NumPy and torch both take."""
+    if not isinstance(seed, Integral) or not 0 <= int(seed) < 2**63:
+        raise InputError(f"seed is {seed!r}; expected a whole number from 0 to 2^63 - 1.")
+    return int(seed)
 
 
 def as_generator(seed: Any) -> torch.Generator:

@@ -209,7 +209,8 @@ class KANRegressor(RegressorMixin, _KANEstimator):
 class KANClassifier(ClassifierMixin, _KANEstimator):
     """A KAN for classification: one output (logit) a class, trained by cross-entropy.
 
-    Parameters and attributes are those of :class:`KANRegressor`, without the scale of the target.
+    Parameters and attributes are those of :class:`KANRegressor`, without the scale of the target. Several ``starts``
+    are for the squared error only, and refused.
 
     Attributes
     ----------

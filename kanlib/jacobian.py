@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .layer import KANLayer
     from .network import KAN, Width
 
-__all__ = ["LayerPlan", "Trace", "jacobian", "plan", "sensitivities", "trace"]
+__all__ = ["LayerPlan", "Trace", "jacobian", "n_constants", "plan", "sensitivities", "trace"]
 
 # Order of the five constants of a fixed edge, c * f(a * x + b; p) + d. The offset d is not adjustable here: the
 # node's bias does the same work, and two columns for one constant would make the Jacobian singular.
@@ -113,6 +113,22 @@ class Trace:
 def plan(model: KAN) -> tuple[LayerPlan, ...]:
     """List the adjustable constants of every layer of ``model``."""
     return tuple(_plan_layer(layer) for layer in model.layers)
+
+
+def n_constants(model: KAN) -> int:
+    """How many constants the output depends on: of an edge fixed to the identity only the factor.
+
+    Examples
+    --------
+    >>> from kanlib import KAN
+    >>> model = KAN([2, 1], grid_size=4, degree=3, base=None)
+    >>> n_constants(model)
+    14
+    >>> model.layers[0].fix_edge(0, 0, "identity")
+    >>> n_constants(model)
+    8
+    """
+    return sum(p.n_constants - 2 * sum(name == "identity" for _, _, name, _ in p.fixed) for p in plan(model))
 
 
 def trace(

@@ -7,6 +7,7 @@ from typing import Any
 
 from .errors import InputError, InputTypeError
 from .first_order import SCHEDULES, Schedule
+from .jacobian import n_constants
 from .losses import Loss
 from .network import KAN
 from .problem import Loader, Rows
@@ -52,7 +53,7 @@ def choose_method(
     learning_rate: float | None,
     batch_size: int | None,
     schedule: str | Schedule | None,
-    starts: int = 1,
+    starts: int,
 ) -> Method:
     """Resolve "auto", fill in defaults, and refuse settings the method cannot use.
 
@@ -100,7 +101,7 @@ def is_small(model: KAN, train: Rows | Loader, method: Method) -> bool:
     if isinstance(train, Loader) or model.layers[0].grid.device.type != "cpu":
         return False
     rows = min(len(train), method.batch_size) if method.name == "adam" else len(train)
-    return rows * _n_constants(model) <= SMALL
+    return rows * n_constants(model) <= SMALL
 
 
 def _automatic(model: KAN, train: Rows | Loader, hindrance: str, wants_adam: bool) -> tuple[str, str]:
@@ -108,10 +109,10 @@ def _automatic(model: KAN, train: Rows | Loader, hindrance: str, wants_adam: boo
         return "adam", "the rows come in batches"
     if wants_adam:
         return "adam", "batch_size or schedule was given"
-    size = f"{len(train)} rows x {_n_constants(model)} constants"
+    size = f"{len(train)} rows x {n_constants(model)} constants"
     if not hindrance and _jacobian_fits(model, len(train)):
         return "gauss-newton", f"squared error, {size}"
-    if len(train) * _n_constants(model) <= BATCH_LIMIT:
+    if len(train) * n_constants(model) <= BATCH_LIMIT:
         return "lbfgs", f"{size}; 'gauss-newton' {hindrance or 'would need too large a Jacobian'}"
     return "adam", f"{size} are too many for a full batch"
 
@@ -133,13 +134,8 @@ def _why_not_gauss_newton(model: KAN, train: Rows | Loader, loss: Loss, penaltie
 
 
 def _jacobian_fits(model: KAN, n_rows: int) -> bool:
-    n = _n_constants(model)
+    n = n_constants(model)
     return n <= CONSTANTS_LIMIT and n * n_rows * model.out_features <= JACOBIAN_LIMIT
-
-
-def _n_constants(model: KAN) -> int:
-    """The coefficients of the live edges."""
-    return sum(int(layer.mask.sum()) * layer.weights().shape[-1] for layer in model.layers)
 
 
 def _check_schedule(schedule: Any) -> str | Schedule:

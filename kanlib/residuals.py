@@ -21,24 +21,23 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from .adapt import adopt, grid_stages
+from .adapt import adapt_grids, adopt, grid_stages
 from .checks import as_generator
 from .descent import descend
 from .errors import InputError
-from .grids import refine, update_layer_grid
+from .grids import refine
 from .methods import positive_int
-from .network import KAN, combine
+from .network import KAN
 from .residual_checks import check_problem
 from .residual_problem import Condition, Residuals
 from .solver_result import ADVICE, SolverResult
-from .starts import best_of, smooth_start
+from .starts import TRIAL_ROUNDS, best_of, smooth_start
 
 __all__ = ["Condition", "fit_residuals"]
 
 ROUND = 10  # steps after which hidden values are held against the grids they enter
-MARGIN = 0.05  # how far a hidden grid then reaches beyond them: outside, a spline has no second derivative
+MARGIN = 0.05  # how far a hidden grid then reaches beyond them
 DAMPING = 1e-3  # the first one
-TRIAL_ROUNDS = 2  # of the starts, before the best is chosen
 
 
 def fit_residuals(
@@ -168,7 +167,8 @@ class _Training:
         A curve that is fitted to another grid may leave the domain of an equation; then the grid stays.
         """
         other = copy.deepcopy(current)
-        if _adapt_inner_grids(other, self.points):
+        # For a single value outside: there a spline has no second derivative.
+        if adapt_grids(other, self.points, outside=0.0, margin=MARGIN, first=1):
             result = _solve(other, self.conditions, steps, tolerance, self.damping, callback)
             if result is not None:
                 return other, True, result
@@ -182,26 +182,6 @@ class _Training:
             loss = math.inf if found is None else found.loss
         start.load_state_dict(current.state_dict())
         return loss
-
-
-@torch.no_grad()
-def _adapt_inner_grids(model: KAN, points: Tensor) -> bool:
-    """Make the grids of inner layers hold all values that reach them; whether one was moved.
-
-    Unlike `kanlib.adapt.adapt_grids` for a single value outside: there a spline has no second derivative.
-    """
-    moved = False
-    value = model.select(points)
-    for depth, (layer, width) in enumerate(zip(model.layers, model.widths[1:], strict=True)):
-        if depth:
-            low, high = value.amin(0), value.amax(0)
-            start, end = layer.grid[:, 0], layer.grid[:, -1]
-            narrow = (high - low < 0.5 * (end - start)) & (high > low)
-            if bool(torch.isfinite(value).all()) and bool(((low < start) | (high > end) | narrow).any()):
-                update_layer_grid(layer, value, margin=MARGIN)
-                moved = True
-        value = combine(layer(value), width)
-    return moved
 
 
 def _solve(

@@ -286,6 +286,19 @@ def refine(coefficients: Tensor, grid: Tensor, degree: int, factor: int) -> tupl
     return coefficients @ matrix, uniform_grid(grid[:, 0], grid[:, -1], factor * cells)
 
 
+def greville(grid_size: int, degree: int) -> Tensor:
+    """Greville points of uniform B-splines, the grid mapped to [0, 1]; shape (G + k,), float64.
+
+    A curve whose coefficients are the values of a straight line there is that line; the outer ones lie beyond the grid.
+
+    Examples
+    --------
+    >>> greville(2, 3)
+    tensor([-0.5000,  0.0000,  0.5000,  1.0000,  1.5000], dtype=torch.float64)
+    """
+    return (torch.arange(grid_size + degree, dtype=torch.float64) - (degree - 1) / 2) / grid_size
+
+
 def roughness_matrix(grid: Tensor, degree: int, *, uniform: bool = False) -> Tensor:
     """Integrals over the grid of products of second derivatives: R[i, a, b] = int B_a'' B_b'' dx, exactly.
 

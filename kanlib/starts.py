@@ -16,11 +16,12 @@ from .network import combine
 from .problem import Problem, Rows
 from .quadratic import stretch_grid
 from .regularizers import roughness
+from .splines import greville
 
 if TYPE_CHECKING:
     from .network import KAN
 
-__all__ = ["best_of", "best_start", "smooth_start"]
+__all__ = ["TRIAL_ROUNDS", "best_of", "best_start", "smooth_start"]
 
 TRIAL_ROUNDS, TRIAL_STEPS = 2, 10  # by then a start that leads to a good minimum has mostly shown it
 
@@ -51,7 +52,7 @@ def smooth_start(model: KAN, X: Tensor, generator: torch.Generator, *, move_grid
     """
     for layer in model.layers:
         slope, bend = torch.randn(2, *layer.mask.shape, 1, generator=generator, dtype=torch.float64).to(layer.grid)
-        u = _greville(layer.coefficients.shape[-1], layer.degree).to(layer.grid)
+        u = 2 * greville(layer.grid_size, layer.degree).to(layer.grid) - 1
         curves = (slope * u + 0.5 * bend * (2 * u.square() - 1)) / layer.in_features**0.5
         weights = torch.zeros_like(layer.weights())
         weights[..., -curves.shape[-1] :] = curves
@@ -121,9 +122,3 @@ def best_start(
         return reached if validation is None or reached == math.inf else validation
 
     best_of(model, starts, lambda other: smooth_start(other, train.x, generator, move_grids=update_grid), trial)
-
-
-def _greville(n_basis: int, degree: int) -> Tensor:
-    """Greville points of uniform B-splines, the grid mapped to [-1, 1]."""
-    cells = n_basis - degree
-    return 2 * (torch.arange(n_basis, dtype=torch.float64) - (degree - 1) / 2) / cells - 1

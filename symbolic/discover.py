@@ -7,11 +7,12 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
-from numbers import Integral, Real
+from numbers import Real
 
 from numpy.typing import ArrayLike
 from sympy import Expr
 
+from kanlib.checks import check_seed
 from kanlib.errors import InputError, InputTypeError
 from kanlib.threads import one_thread
 
@@ -143,8 +144,7 @@ def discover(
     >>> found.status, str(found.formula)
     ('found', 'a*exp(-t)')
     """
-    if not isinstance(seed, Integral) or not 0 <= seed < 2**63:
-        raise InputError(f"seed is {seed!r}; expected a whole number from 0 to 2^63 - 1.")
+    seed = check_seed(seed)
     if not isinstance(time_limit, Real) or math.isnan(time_limit):
         raise InputError(f"time_limit is {time_limit!r}; expected a number of seconds.")
     if executor is not None and not callable(getattr(executor, "submit", None)):
@@ -183,7 +183,7 @@ def discover(
         problem = problem.weighted(known.noise.weight(problem.y))
     search = Search(
         problem,
-        int(seed),
+        seed,
         float(time_limit),
         known,
         progress,

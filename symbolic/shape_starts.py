@@ -17,7 +17,7 @@ from kanlib.gauss_newton import gauss_newton
 from kanlib.grids import refine
 from kanlib.layer import KANLayer
 from kanlib.network import KAN
-from kanlib.splines import uniform_grid
+from kanlib.splines import greville, uniform_grid
 
 from .sample import Sample
 
@@ -41,10 +41,8 @@ def network(widths: list[int | tuple[int, list[int]]], sample: Sample, size: int
 
 def put(layer: KANLayer, j: int, i: int, curve: Callable[[Tensor], Tensor]) -> None:
     """Set edge (i, j) to a curve given on the unit interval of its grid (by values at the Greville points)."""
-    n_basis = layer.coefficients.shape[-1]
-    greville = (torch.arange(n_basis, dtype=torch.float64) - (layer.degree - 1) / 2) / layer.grid_size
     with torch.no_grad():
-        layer.coefficients[j, i] = curve(greville)
+        layer.coefficients[j, i] = curve(greville(layer.grid_size, layer.degree))
 
 
 def parabola(constant: float, slope: float, bend: float) -> Callable[[Tensor], Tensor]:
@@ -101,7 +99,6 @@ def linked_starts(k: int) -> Callable[[Sample, int, torch.Generator], Iterator[K
 
         The link is a straight line: training solves for it exactly, given what enters it.
         """
-        n = sample.n_inputs
         y = sample.t * sample.scale + sample.shift
         targets = [y]
         if bool((y > 0).all()) or bool((y < 0).all()):
@@ -110,27 +107,27 @@ def linked_starts(k: int) -> Callable[[Sample, int, torch.Generator], Iterator[K
             if bool(torch.isfinite(target).all()) and float(target.std()) > 0:
                 yield _linked(sample, size, k, _alternated_to(target, sample, size, k, rng))
         for _ in range(_RANDOM_LINKED):
-            model = _linked(sample, size, k)
-            for node in range(k * n):
-                a, b = torch.randn(2, generator=rng, dtype=torch.float64).tolist()
-                put(model.layers[0], node, node % n, parabola(1 - 0.25 * a, 0.5 * a, 0.2 * b))
-            yield model
+            yield _linked(sample, size, k, random_product(sample, size, k, rng).layers[0])
 
     return starts
 
 
-def _linked(sample: Sample, size: int, k: int, factors: KANLayer | None = None) -> KAN:
+def _linked(sample: Sample, size: int, k: int, factors: KANLayer) -> KAN:
     """A link, a straight line, of a sum of k products."""
+    model = _sum_of_products(sample, size, k, 1)
+    model.layers[0].set_weights(factors.weights())
+    put(model.layers[2], 0, 0, parabola(0.0, 1.0, 0.0))
+    return model
+
+
+def _sum_of_products(sample: Sample, size: int, k: int, *rest: int) -> KAN:
+    """k products of one factor an input, added up; more layers of ``rest`` nodes behind."""
     n = sample.n_inputs
-    model = network([n, (0, [n] * k), 1, 1], sample, size)
-    first, sums, link = model.layers
+    model = network([n, (0, [n] * k), 1, *rest], sample, size)
     with torch.no_grad():
-        first.mask.copy_(torch.eye(n, dtype=torch.bool).repeat(k, 1))
-        if factors is not None:
-            first.set_weights(factors.weights())
+        model.layers[0].mask.copy_(torch.eye(n, dtype=torch.bool).repeat(k, 1))
     for term in range(k):
-        sums.fix_edge(term, 0, "identity")
-    put(link, 0, 0, parabola(0.0, 1.0, 0.0))
+        model.layers[1].fix_edge(term, 0, "identity")
     return model
 
 
@@ -146,16 +143,10 @@ def _alternated_to(target: Tensor, sample: Sample, size: int, k: int, rng: torch
 
 
 def random_product(sample: Sample, size: int, k: int, rng: torch.Generator) -> KAN:
-    n = sample.n_inputs
-    model = network([n, (0, [n] * k), 1], sample, size)
-    first, last = model.layers
-    with torch.no_grad():
-        first.mask.copy_(torch.eye(n, dtype=torch.bool).repeat(k, 1))
-    for term in range(k):
-        last.fix_edge(term, 0, "identity")
-        for i in range(n):
-            a, b = torch.randn(2, generator=rng, dtype=torch.float64).tolist()
-            put(first, term * n + i, i, parabola(1 - 0.25 * a, 0.5 * a, 0.2 * b))
+    model, n = _sum_of_products(sample, size, k), sample.n_inputs
+    for node in range(k * n):
+        a, b = torch.randn(2, generator=rng, dtype=torch.float64).tolist()
+        put(model.layers[0], node, node % n, parabola(1 - 0.25 * a, 0.5 * a, 0.2 * b))
     return model
 
 

@@ -25,9 +25,12 @@ from kanlib.grids import refine
 from kanlib.network import KAN
 
 from .sample import Sample
-from .shape_starts import additive_starts, general_starts, link_starts, product_starts
+from .shape_starts import additive_starts, general_starts, link_starts, linked_starts, product_starts
 
-__all__ = ["ROUGHNESS", "Shape", "Trained", "bears", "fit_sample", "held_error", "ladder", "train"]
+__all__ = [
+    *("ROUGHNESS", "Shape", "Trained", "bears", "fit_sample", "held_error", "ladder"),
+    *("linked_products", "links", "products", "train"),
+]
 
 ROUGHNESS = 1e-10  # keeps cells without data from oscillating; far below any effect on a supported curve
 _MEETING = 1e-2  # relative error below which two starts that agree have found the shape's minimum
@@ -75,11 +78,28 @@ def ladder(n_inputs: int, *, largest_sum: int = 3, hidden: int = 5) -> list[Shap
     if n == 1:
         return shapes
     shapes.append(Shape("link of a sum", "g(sum_i f_i(x_i))", n + 1, link_starts))
-    for k in range(1, largest_sum + 1):
-        name = "product" if k == 1 else f"sum of {k} products"
-        shapes.append(Shape(name, "sum_k prod_i f_ki(x_i)", k * n, product_starts(k)))
-    shapes.append(Shape("general", "sum_j g_j(sum_i f_ij(x_i))", hidden * (n + 1), general_starts(hidden)))
+    shapes += [products(n, k) for k in range(1, largest_sum + 1)]
+    shapes.append(links(n, hidden, "general"))
     return shapes
+
+
+def products(n: int, k: int) -> Shape:
+    """A sum of k products of n factors."""
+    return Shape(_products_name(k), "sum_k prod_i f_ki(x_i)", k * n, product_starts(k))
+
+
+def linked_products(n: int, k: int) -> Shape:
+    """A link of `products`."""
+    return Shape(f"link of {_products_name(k)}", "g(sum_k prod_i f_ki(x_i))", k * n + 1, linked_starts(k))
+
+
+def links(n: int, m: int, name: str = "", *, tries: int = 3) -> Shape:
+    """A sum of m links of sums, from some random starts."""
+    return Shape(name or f"{m} links", "sum_j g_j(sum_i f_ij(x_i))", m * (n + 1), general_starts(m, tries))
+
+
+def _products_name(k: int) -> str:
+    return "product" if k == 1 else f"sum of {k} products"
 
 
 def train(

@@ -17,8 +17,9 @@ sys.path.append(str(ROOT))
 
 from benchmarks.paper import poisson, scaling, special  # noqa: E402
 from benchmarks.paper.__main__ import PARTS, main  # noqa: E402
-from benchmarks.paper.mlp import METHODS, MLPSquares, _network, fit_mlp  # noqa: E402
+from benchmarks.paper.mlp import MLPSquares, _network, fit_mlp  # noqa: E402
 from benchmarks.paper.mlp_residuals import TanhNetwork, TanhSquares  # noqa: E402
+from benchmarks.paper.net_training import METHODS  # noqa: E402
 from benchmarks.paper.special_functions import FUNCTIONS  # noqa: E402
 from benchmarks.paper.stages import exponent, uniform  # noqa: E402
 from kanlib.residuals import Condition  # noqa: E402

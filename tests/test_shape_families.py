@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from kanlib.gauss_newton import gauss_newton
+from kanlib.symbolic import find_shape
 from kanlib.symbolic.problem import hold_out, sample_of
 from kanlib.symbolic.sample import Sample
-from kanlib.symbolic.shape_finding import EXACT, _families, _in_turns, find_shape
+from kanlib.symbolic.shape_search import EXACT, _families, _in_turns
 from kanlib.symbolic.shape_starts import linked_starts
 
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from kanlib import KAN, InputError
 from kanlib.grids import elevate, refine
-from kanlib.symbolic import find_shape
-from kanlib.symbolic.shape_finding import FoundShape, n_constants
+from kanlib.jacobian import n_constants
+from kanlib.symbolic import FoundShape, find_shape
 
 Array = NDArray[np.float64]
 

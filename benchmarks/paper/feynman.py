@@ -17,12 +17,13 @@ import numpy as np
 import torch
 
 from benchmarks.foundation.tables import Table
-from kanlib.symbolic import discover
-from kanlib.symbolic.shape_finding import find_shape, n_constants
+from kanlib.jacobian import n_constants
+from kanlib.symbolic import discover, find_shape
 
 from .feynman_laws import LAWS, PUBLISHED, Array, Law
 from .feynman_picture import draw
-from .mlp import METHODS, best_mlp
+from .mlp import best_mlp
+from .net_training import METHODS
 from .options import Options
 from .pykan_peer import pykan_rows
 

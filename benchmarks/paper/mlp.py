@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from kanlib.descent import diagonal_scale
 
-from .net_training import METHODS, NetSquares, NetState, minimise
+from .net_training import NetSquares, NetState, minimise
 
-__all__ = ["METHODS", "MLPRun", "MLPSquares", "best_mlp", "fit_mlp"]
+__all__ = ["MLPRun", "MLPSquares", "best_mlp", "fit_mlp"]
 
 STEPS = {"lbfgs": 1000, "gauss-newton": 300}
 

@@ -19,9 +19,9 @@ from torch import Tensor
 from benchmarks.foundation.tables import Table
 from kanlib import KAN, refine
 from kanlib.derivatives import Derivatives, gradient
+from kanlib.jacobian import n_constants
 from kanlib.plots.style import FAINT, INK, style
 from kanlib.residuals import Condition, fit_residuals
-from kanlib.symbolic.shape_finding import n_constants
 
 from .mlp_residuals import TanhNetwork, TanhSquares
 from .net_training import METHODS, minimise

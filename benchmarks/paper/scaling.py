@@ -16,7 +16,8 @@ from torch import Tensor
 
 from benchmarks.foundation.tables import Table
 
-from .mlp import METHODS, fit_mlp
+from .mlp import fit_mlp
+from .net_training import METHODS
 from .options import Options
 from .pykan_peer import pykan_rows
 from .scaling_picture import draw

@@ -20,7 +20,8 @@ from benchmarks.foundation.tables import Table
 from kanlib.plots.style import FAINT, INK, style
 from kanlib.symbolic import find_shape
 
-from .mlp import METHODS, best_mlp
+from .mlp import best_mlp
+from .net_training import METHODS
 from .options import Options, Record
 from .pykan_peer import pykan_rows
 from .special_functions import FUNCTIONS, PUBLISHED_GRID, SpecialFunction

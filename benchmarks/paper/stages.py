@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from kanlib import KAN, fit, refine
+from kanlib.jacobian import n_constants
 from kanlib.network import Width
-from kanlib.symbolic.shape_finding import n_constants
 
 __all__ = ["Stage", "exponent", "rmse", "train_stages", "uniform"]
 
