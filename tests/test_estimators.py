@@ -260,3 +260,13 @@ def test_bad_weights_and_settings_are_clear_errors() -> None:
         KANRegressor(method="sgd").fit(x, y)
     with pytest.raises(InputError, match="expected a fraction"):
         KANRegressor(validation_fraction=2.0).fit(x, y)
+
+
+def test_several_starts_are_a_regressors() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (300, 2))
+    y = x[:, 0] * x[:, 1]
+    model = KANRegressor(((0, 1),), starts=8, roughness=0.0, random_state=0).fit(x, y)
+    assert model.score(x, y) > 1 - 1e-9
+    with pytest.raises(InputError, match="starts is 3, but the method is 'lbfgs'"):
+        KANClassifier(2, starts=3).fit(x, y > 0)

@@ -12,31 +12,22 @@ checkpoints where it runs: run it in an empty folder. Imports are not timed.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import json
 import sys
 import time
+
+from pykan_shared import arrays, options, say
 
 
 def main() -> None:
     """Train phase by phase; what pykan prints goes to stderr, stdout has the lines of JSON only."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("data")
-    parser.add_argument("--steps", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
-    given = parser.parse_args()
-    out = sys.stdout
+    given = options(steps=100).parse_args()
     with contextlib.redirect_stdout(sys.stderr):
         import kan
-        import numpy as np
         import torch
 
-        torch.set_num_threads(given.threads)
-        torch.set_default_dtype(torch.float64)
-        with np.load(given.data, allow_pickle=False) as file:
-            x, y, test = (torch.from_numpy(np.asarray(file[name], dtype=np.float64)) for name in ("x", "y", "test"))
+        table = arrays(given)
+        x, y, test = (table[name] for name in ("x", "y", "test"))
         start = time.perf_counter()
         model = kan.KAN(
             width=[1, 1], grid=200, k=3, noise_scale=0.1, sp_trainable=False, sb_trainable=False, seed=given.seed
@@ -46,8 +37,7 @@ def main() -> None:
             model.fit(data, opt="LBFGS", steps=given.steps, update_grid=False)
             with torch.no_grad():
                 predicted = model(test[:, None])[:, 0]
-            line = {"values": predicted.tolist(), "seconds": time.perf_counter() - start}
-            print(json.dumps(line), file=out, flush=True)
+            say({"values": predicted.tolist(), "seconds": time.perf_counter() - start})
 
 
 if __name__ == "__main__":

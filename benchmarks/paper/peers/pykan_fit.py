@@ -12,33 +12,25 @@ stays on. Source: arXiv 2404.19756, sections 2.4 and 3.1.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import sys
 import time
 
+from pykan_shared import arrays, options, parameters, say
+
 
 def main() -> None:
     """Train grid by grid; what pykan prints goes to stderr, stdout has the lines of JSON only."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("data")
+    parser = options(steps=200)
     parser.add_argument("--widths", required=True, help="JSON; a layer with products is [sums, products]")
     parser.add_argument("--grids", type=int, nargs="+", required=True)
-    parser.add_argument("--steps", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
-    out = sys.stdout
     with contextlib.redirect_stdout(sys.stderr):
         import kan
-        import numpy as np
         import torch
 
-        torch.set_num_threads(given.threads)
-        torch.set_default_dtype(torch.float64)
-        with np.load(given.data, allow_pickle=False) as file:
-            table = {name: torch.from_numpy(np.asarray(file[name], dtype=np.float64)) for name in file.files}
+        table = arrays(given)
         data = {
             "train_input": table["train_X"],
             "train_label": table["train_y"].reshape(len(table["train_X"]), -1),
@@ -60,14 +52,15 @@ def main() -> None:
                 model = model.refine(grid)
             model.fit(data, opt="LBFGS", steps=given.steps)
             seconds = time.perf_counter() - start
-            line = {
-                "grid": grid,
-                "test_rmse": rmse(model, "test"),
-                "train_rmse": rmse(model, "train"),
-                "parameters": sum(p.numel() for p in model.act_fun.parameters() if p.requires_grad),
-                "seconds": seconds,
-            }
-            print(json.dumps(line), file=out, flush=True)
+            say(
+                {
+                    "grid": grid,
+                    "test_rmse": rmse(model, "test"),
+                    "train_rmse": rmse(model, "train"),
+                    "parameters": parameters(model),
+                    "seconds": seconds,
+                }
+            )
 
 
 if __name__ == "__main__":

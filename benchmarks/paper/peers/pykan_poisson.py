@@ -12,33 +12,25 @@ steps, second derivatives are torch's. Source: pykan's example on the accuracy o
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import json
 import sys
 import time
+
+from pykan_shared import arrays, options, parameters, say
 
 WEIGHT = 0.01
 
 
 def main() -> None:
     """Train grid by grid; what pykan prints goes to stderr, stdout has the lines of JSON only."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("data")
+    parser = options(steps=50)
     parser.add_argument("--grids", type=int, nargs="+", required=True)
-    parser.add_argument("--steps", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    out = sys.stdout
     with contextlib.redirect_stdout(sys.stderr):
         import kan
-        import numpy as np
         import torch
 
-        torch.set_num_threads(1)
-        torch.set_default_dtype(torch.float64)
-        with np.load(given.data, allow_pickle=False) as file:
-            table = {name: torch.from_numpy(np.asarray(file[name], dtype=np.float64)) for name in file.files}
+        table = arrays(given)
 
         def slopes(model: torch.nn.Module, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             value = model(x)
@@ -82,14 +74,15 @@ def main() -> None:
 
                 optimizer.step(closure)
             value, slope = slopes(model, table["new"].clone().requires_grad_())
-            line = {
-                "grid": grid,
-                "square": float((value[:, 0] - table["new_value"]).square().mean()),
-                "slope": float((slope - table["new_slope"]).square().sum(1).mean()),
-                "parameters": sum(p.numel() for p in model.act_fun.parameters() if p.requires_grad),
-                "seconds": time.perf_counter() - start,
-            }
-            print(json.dumps(line), file=out, flush=True)
+            say(
+                {
+                    "grid": grid,
+                    "square": float((value[:, 0] - table["new_value"]).square().mean()),
+                    "slope": float((slope - table["new_slope"]).square().sum(1).mean()),
+                    "parameters": parameters(model),
+                    "seconds": time.perf_counter() - start,
+                }
+            )
 
 
 if __name__ == "__main__":
