@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
@@ -11,14 +10,13 @@ from torch import Tensor, nn
 from .base_functions import BASE_FUNCTIONS
 from .checks import check_choice, check_input
 from .errors import InputError
+from .fixed_edges import DEFAULT_CONSTANTS, FixedEdges
 from .initialization import INIT_RULES
-from .primitives import PRIMITIVES, evaluate_primitives, primitive_derivatives
+from .primitives import PRIMITIVES
 from .splines import Extrapolate, check_spline, local_basis, spread, uniform_grid
 
-_DEFAULT_CONSTANTS = (1.0, 0.0, 1.0, 0.0, 1.0)
 
-
-class KANLayer(nn.Module):
+class KANLayer(FixedEdges):
     """A layer whose edge (i, j) carries w_ji * base(x_i) + sum_m c_jim B_m(x_i), summed over i, plus a bias.
 
     Single edges can be masked (they give zero) or fixed to a named primitive c * f(a*x + b) + d.
@@ -65,8 +63,6 @@ class KANLayer(nn.Module):
     """
 
     grid: Tensor
-    mask: Tensor
-    primitive_index: Tensor
     base_weight: nn.Parameter | None
 
     def __init__(
@@ -107,7 +103,7 @@ class KANLayer(nn.Module):
         self.coefficients = nn.Parameter(torch.empty(out_features, in_features, grid_size + degree, **like))
         self.base_weight = nn.Parameter(torch.empty(out_features, in_features, **like)) if base else None
         self.bias = nn.Parameter(torch.zeros(out_features, **like))
-        constants = torch.tensor(_DEFAULT_CONSTANTS, **like)
+        constants = torch.tensor(DEFAULT_CONSTANTS, **like)
         self.edge_constants = nn.Parameter(constants.repeat(out_features, in_features, 1))
         self.reset_parameters(generator)
 
@@ -258,86 +254,8 @@ class KANLayer(nn.Module):
         outside = (x < self.grid[:, 0]) | (x > self.grid[:, -1])
         return outside.to(self.grid.dtype).sum(0) / max(len(x), 1)
 
-    @torch.no_grad()
-    def fix_edge(self, i: int, j: int, name: str, constants: Sequence[float] = _DEFAULT_CONSTANTS) -> None:
-        """Fix the edge from input i to output j to c * f(a*x + b) + d, f the primitive of that name.
-
-        Parameters
-        ----------
-        i, j : int
-        name : str
-            A key of `kanlib.primitives.PRIMITIVES`.
-        constants : five numbers a, b, c, d, p
-            They go into `edge_constants` and can be trained; p is the exponent of "power".
-
-        Examples
-        --------
-        >>> layer = KANLayer(1, 1)
-        >>> layer.fix_edge(0, 0, "square", (1, 0, 2, 0, 1))
-        >>> layer(torch.tensor([[3.0]]))
-        tensor([[18.]], grad_fn=<AddBackward0>)
-        """
-        i, j = self.check_edge(i, j)
-        if len(constants) != 5:
-            raise InputError(f"fix_edge got {len(constants)} constants; expected five: a, b, c, d, p.")
-        self._set_fixed({**self._fixed, (i, j): name})
-        self.edge_constants[j, i] = torch.as_tensor(constants, dtype=self.edge_constants.dtype)
-
-    def free_edge(self, i: int, j: int) -> None:
-        """Make a fixed or masked edge a spline again, with the coefficients it had."""
-        i, j = self.check_edge(i, j)
-        self._set_fixed({edge: name for edge, name in self._fixed.items() if edge != (i, j)})
-        self.mask[j, i] = True
-
-    def mask_edge(self, i: int, j: int) -> None:
-        """Take the edge from input i to output j out: it gives zero until `free_edge`."""
-        i, j = self.check_edge(i, j)
-        self.mask[j, i] = False
-
-    def fixed_edges(self) -> dict[tuple[int, int], str]:
-        """Names of the primitives of the fixed edges, by (input, output)."""
-        return dict(self._fixed)
-
-    def _set_fixed(self, fixed: dict[tuple[int, int], str]) -> None:
-        for name in fixed.values():
-            check_choice("primitive", name, tuple(PRIMITIVES))
-        self._fixed = dict(sorted(fixed.items()))
-        # Made anew, where the mask is: load_state_dict(assign=True) leaves this buffer, which has no entry, behind.
-        self.primitive_index = torch.full_like(self.mask, -1, dtype=torch.int64)
-        for (i, j), name in self._fixed.items():
-            self.primitive_index[j, i] = list(PRIMITIVES).index(name)
-
-    def _fixed_values(self, x: Tensor, derivative: int = 0) -> tuple[Tensor, Tensor, Tensor]:
-        """Outputs and inputs of the fixed edges, and values or derivatives (..., edges), one call a primitive."""
-        edges = sorted(self._fixed, key=self._fixed.__getitem__)  # edges of one primitive side by side
-        inputs = torch.tensor([i for i, _ in edges], device=x.device)
-        outputs = torch.tensor([j for _, j in edges], device=x.device)
-        a, b, c, d, p = self.edge_constants[outputs, inputs].unbind(-1)
-        masked = ~self.mask[outputs, inputs]
-        # A masked edge gives zero even outside its domain; 0.5 lies in every domain.
-        u = (x[..., inputs] * a + b).masked_fill(masked, 0.5)
-        names = [self._fixed[edge] for edge in edges]
-        if derivative:
-            values = primitive_derivatives(names, u, p, derivative) * c * a**derivative
-        else:
-            values = evaluate_primitives(names, u, p) * c + d
-        return outputs, inputs, values.masked_fill(masked, 0.0)
-
-    def _fixed_sums(self, x: Tensor) -> Tensor:
-        outputs, _, values = self._fixed_values(x)
-        return values.new_zeros((*x.shape[:-1], self.out_features)).index_add(-1, outputs, values)
-
     def _checked(self, x: Tensor) -> Tensor:
         return check_input("KANLayer", x, self.in_features, self.coefficients.dtype)
-
-    def check_edge(self, i: int, j: int) -> tuple[int, int]:
-        """Return (i, j) with negative numbers counted from the end; InputError when there is no such edge."""
-        if not (-self.in_features <= i < self.in_features and -self.out_features <= j < self.out_features):
-            raise InputError(
-                f"edge ({i}, {j}) does not exist; expected an input below {self.in_features} and an output "
-                f"below {self.out_features}."
-            )
-        return i % self.in_features, j % self.out_features
 
     def extra_repr(self) -> str:
         text = f"{self.in_features}, {self.out_features}, grid_size={self.grid_size}, degree={self.degree}"
@@ -345,11 +263,3 @@ class KANLayer(nn.Module):
         masked = 0 if self.mask.is_meta else int((~self.mask).sum())
         text += f", masked={masked}" if masked else ""
         return text + (f", fixed={len(self._fixed)}" if self._fixed else "")
-
-    def get_extra_state(self) -> dict[str, Any]:
-        """Names of the fixed edges, as [input, output, name]."""
-        return {"fixed_edges": [[i, j, name] for (i, j), name in self._fixed.items()]}
-
-    def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Take over the names of fixed edges from a state_dict."""
-        self._set_fixed({self.check_edge(i, j): name for i, j, name in state["fixed_edges"]})

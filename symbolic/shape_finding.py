@@ -76,8 +76,8 @@ def find_shape(
 
     Examples
     --------
-    >>> rng = np.random.default_rng(0)
-    >>> X = rng.uniform(-1, 1, (400, 2))
+    >>> import torch
+    >>> X = np.random.default_rng(0).uniform(-1, 1, (400, 2))
     >>> found = find_shape(X, X[:, 0] * np.exp(X[:, 1]))
     >>> found.template, found.best.held_rmse < 1e-5
     ('product, sum_k prod_i f_ki(x_i)', True)
