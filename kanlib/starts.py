@@ -30,9 +30,9 @@ TRIAL_ROUNDS, TRIAL_STEPS = 2, 10  # by then a start that leads to a good minimu
 def smooth_start(model: KAN, X: Tensor, generator: torch.Generator, *, move_grids: bool = True) -> None:
     """Make every spline edge a random parabola over its grid, and every grid as wide as the values; in place.
 
-    Gauss-Newton steps need no small weights to start from, but smooth curves: y = x1*x2 was found by [2, (0, 1), 1]
-    from nine of twelve such starts, and from five with the init rules meant for first-order methods. Base functions
-    get weight zero; fixed edges stay as they are.
+    Gauss-Newton steps need no small weights to start from, but smooth curves: from eleven of twelve such starts
+    [2, (0, 1), 1] came within 1e-4 of y = x1*x2 in 60 steps, and from eight with the init rules meant for first-order
+    methods. Base functions get weight zero; fixed edges stay as they are.
 
     Parameters
     ----------

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -33,12 +34,12 @@ __all__ = ["checks", "conditions", "draw", "make", "solution", "source"]
 
 COLUMNS = (*("method", "shape", "seed", "grid", "parameters", "MSE", "L2 error", "H1 error", "seconds", "note"),)
 INSIDE, EDGE, WEIGHT = 10_000, 200, 0.01
-SHAPES: tuple[tuple[tuple[object, ...], int, tuple[int, ...]], ...] = (
+SHAPES: tuple[tuple[tuple[Any, ...], int, tuple[int, ...]], ...] = (
     ((2, (0, 1)), 3, (5, 10, 20, 40, 80)),
     ((2, (0, 1)), 5, (4, 8, 16, 24, 32)),
     ((2, 5, 1), 5, (5, 10)),
 )
-QUICK: tuple[tuple[tuple[object, ...], int, tuple[int, ...]], ...] = (((2, (0, 1)), 5, (4, 8, 16)),)
+QUICK: tuple[tuple[tuple[Any, ...], int, tuple[int, ...]], ...] = (((2, (0, 1)), 5, (4, 8, 16)),)
 STARTS, MLP_SECONDS, MLP_STEPS = 8, 30.0, 100_000
 PYKAN_SECONDS, PYKAN_STEPS = 300.0, 30
 
@@ -99,7 +100,7 @@ def _runs(seed: int, options: Options) -> Iterator[list[object]]:
     posed, fresh = conditions(seed), uniform(20_000, [(-1, 1)] * 2, seed + 1000)
     for shape, degree, grids in QUICK if options.quick else SHAPES:
         rng = torch.Generator().manual_seed(seed)
-        model = KAN(list(shape), grid_size=grids[0], degree=degree, base=None, generator=rng, dtype=torch.float64)  # type: ignore[arg-type]
+        model = KAN(list(shape), grid_size=grids[0], degree=degree, base=None, generator=rng, dtype=torch.float64)
         begin = time.perf_counter()
         for number, grid in enumerate(grids):
             if number:

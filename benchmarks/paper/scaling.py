@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,7 +37,7 @@ class Case:
 
     name: str
     law: Callable[[Tensor], Tensor]
-    shapes: tuple[tuple[object, ...], ...]
+    shapes: tuple[tuple[Any, ...], ...]
     grids: dict[int, tuple[int, ...]]
     rows: int = 10_000
     starts: int = 1
@@ -133,7 +134,7 @@ def _runs(
     for shape in case.shapes:
         for degree, sizes in grids.items():
             label = f"kanlib, degree {degree}"
-            for each in train_stages(shape, train, test, sizes, degree=degree, starts=case.starts, seed=seed):  # type: ignore[arg-type]
+            for each in train_stages(shape, train, test, sizes, degree=degree, starts=case.starts, seed=seed):
                 numbers = [each.grid, each.parameters, each.test_rmse, each.train_rmse, each.seconds]
                 yield [case.name, label, str(list(shape)), seed, *numbers, f"{len(train[0])} rows"]
     if options.quick:
@@ -147,7 +148,7 @@ def _runs(
         shape = case.shapes[0]
         for row in pykan_rows(
             options.peer_python,
-            shape,  # type: ignore[arg-type]
+            shape,
             (train[0][:1000], train[1][:1000]),
             test,
             grids=(3, 5, 10, 20, 50),
