@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Real
@@ -11,15 +12,19 @@ import torch
 from torch import Tensor
 
 from .checks import check_choice, check_input, check_trainable
-from .errors import InputError, InputTypeError
+from .errors import DataWarning, InputError, InputTypeError
+from .jacobian import n_constants
 from .network import KAN
 from .residual_problem import Condition
 
-__all__ = ["check_problem"]
+__all__ = ["check_problem", "warn_where_free"]
 
 
-def check_problem(model: KAN, conditions: Sequence[Condition]) -> None:
-    """Raise InputError or InputTypeError, with what to do, where a network or conditions cannot be trained on."""
+def check_problem(model: KAN, conditions: Sequence[Condition]) -> int:
+    """Raise InputError or InputTypeError, with what to do, where a network or conditions cannot be trained on.
+
+    Returns how many equations there are, one a point and column.
+    """
     if not isinstance(model, KAN):
         raise InputTypeError(f"model is a {type(model).__name__}; expected a kanlib.KAN.")
     check_trainable(model)
@@ -33,10 +38,12 @@ def check_problem(model: KAN, conditions: Sequence[Condition]) -> None:
         )
     if not len(conditions):
         raise InputError("conditions is empty; expected at least one Condition.")
+    n_equations = 0
     for condition in conditions:
         _check_condition(model, condition)
         with torch.no_grad():
-            _check_equation(model, condition)
+            n_equations += _check_equation(model, condition)
+    return n_equations
 
 
 def _check_condition(model: KAN, condition: Condition) -> None:
@@ -59,7 +66,7 @@ def _check_condition(model: KAN, condition: Condition) -> None:
         )
 
 
-def _check_equation(model: KAN, condition: Condition) -> None:
+def _check_equation(model: KAN, condition: Condition) -> int:
     n = len(condition.points)
     try:
         found = condition.residuals(model)[0]
@@ -84,4 +91,16 @@ def _check_equation(model: KAN, condition: Condition) -> None:
     ):
         raise InputError(
             "An equation couples its rows: half of the points give other residuals. Leave out means and sums."
+        )
+    return found.numel()
+
+
+def warn_where_free(model: KAN, n_equations: int) -> None:
+    """Warn where a network has more constants than equations: it may meet all of them and be wrong in between."""
+    if n_constants(model) > n_equations:
+        warnings.warn(
+            f"{n_equations} equations for {n_constants(model)} constants: between the points the network may do "
+            "anything. Give more points, or a smaller network.",
+            DataWarning,
+            stacklevel=3,
         )

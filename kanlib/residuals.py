@@ -28,7 +28,7 @@ from .errors import InputError
 from .grids import refine
 from .methods import positive_int
 from .network import KAN
-from .residual_checks import check_problem
+from .residual_checks import check_problem, warn_where_free
 from .residual_problem import Condition, Residuals
 from .solver_result import ADVICE, SolverResult
 from .starts import TRIAL_ROUNDS, best_of, smooth_start
@@ -85,6 +85,11 @@ def fit_residuals(
         Points beyond the first grid, equations that do not fit the network or couple rows, a residual that is not
         finite at the start, fixed edges, frozen parameters.
 
+    Warns
+    -----
+    DataWarning
+        Fewer equations (points times columns) than constants.
+
     Examples
     --------
     u'' = -sin(x) on [0, pi], zero at both ends, has the solution sin(x):
@@ -101,7 +106,7 @@ def fit_residuals(
     True
     """
     steps, starts, rng = positive_int("steps", steps), positive_int("starts", starts), as_generator(seed)
-    check_problem(model, conditions)
+    n_equations = check_problem(model, conditions)
     conditions = tuple(conditions)
     points = torch.cat([condition.points for condition in conditions])
     training = _Training(model, conditions, points, tolerance, callback)
@@ -111,6 +116,7 @@ def fit_residuals(
             current = copy.deepcopy(model)
             if grid_size is not None:
                 current = refine(current, grid_size)
+            warn_where_free(current, n_equations)
             if number == 0 and starts > 1:
                 best_of(
                     current, starts, lambda other: smooth_start(other, points, rng, move_grids=False), training.trial

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from kanlib import KAN, InputError, InputTypeError
+from kanlib import KAN, DataWarning, InputError, InputTypeError
 from kanlib.derivatives import Derivatives
 from kanlib.jacobian import plan
 from kanlib.residual_problem import Residuals
@@ -153,7 +153,7 @@ def test_the_callback_counts_on_and_ends_the_training() -> None:
         ([Condition(torch.zeros(3, dtype=F64), lambda u, x: u.value)], r"shape \(3,\)"),
         ([Condition(torch.full((3, 2), math.nan, dtype=F64), lambda u, x: u.value)], "finite"),
         ([Condition(torch.zeros(3, 2, dtype=F64), lambda u, x: u.value.mean(0))], r"shape \(1, 1\) for 3 points"),
-        ([Condition(torch.zeros(3, 2, dtype=F64), lambda u, x: u.value / 0)], "not finite at the start"),
+        ([Condition(torch.zeros(30, 2, dtype=F64), lambda u, x: u.value / 0)], "not finite at the start"),
         ([Condition(torch.zeros(3, 2, dtype=F64), lambda u, x: u.value, weight=-1)], "weight"),
         ([Condition(torch.zeros(3, 2, dtype=F64), lambda u, x: u.value, "all")], "laplacian"),  # type: ignore[arg-type]
     ],
@@ -247,7 +247,7 @@ def test_a_start_that_is_not_finite_is_passed_over() -> None:
 )
 def test_mistakes_are_named(condition: Condition, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        fit_residuals(KAN([1, 2, 1], dtype=F64), [condition])
+        fit_residuals(KAN([1, 1], dtype=F64), [condition])
 
 
 def test_other_things_than_networks_and_conditions_are_refused() -> None:
@@ -260,3 +260,16 @@ def test_other_things_than_networks_and_conditions_are_refused() -> None:
         fit_residuals(model, [condition])
     with torch.no_grad():  # a caller's setting does not reach the Jacobian
         assert fit_residuals(KAN([1, 1], dtype=F64), [condition]).loss < 1e-12
+
+
+def test_fewer_equations_than_constants_are_not_passed_over() -> None:
+    """u' = -u at ten points: the residuals vanish there, and between them the network need not solve anything."""
+    x = grid(10, 0, 1)
+    conditions = [
+        Condition(x, lambda u, x: u.gradient[:, 0, 0] + u.value[:, 0]),
+        Condition(x[:1], lambda u, x: u.value[:, 0] - 1),
+    ]
+    with pytest.warns(DataWarning, match="11 equations for 13 constants"):
+        fit_residuals(KAN([1, 1], grid_size=10, base=None, dtype=F64), conditions)
+    with pytest.warns(DataWarning, match="11 equations for 19 constants"):
+        fit_residuals(KAN([1, 1], grid_size=8, base=None, dtype=F64), conditions, grid_schedule=(8, 16))
