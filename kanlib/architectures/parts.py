@@ -1,0 +1,136 @@
+"""What the architectures are made of besides KAN layers: their options, linear maps, and grids sized by data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import torch
+from torch import Tensor, nn
+
+from kanlib.errors import InputError
+from kanlib.grids import update_layer_grid
+from kanlib.layer import KANLayer
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = ["LayerOptions", "fit_grids", "linear", "with_generator"]
+
+
+class LayerOptions(TypedDict, total=False):
+    """Keywords of `kanlib.KANLayer` that an architecture passes to every layer inside; see there."""
+
+    grid_size: int
+    degree: int
+    basis: str
+    grid_range: tuple[float, float]
+    base: str | None
+    knots: str
+    extrapolate: str
+    init: str
+    generator: torch.Generator | None
+    device: torch.device | str | None
+    dtype: torch.dtype | None
+
+
+def with_generator(options: LayerOptions) -> LayerOptions:
+    """The options with a generator: one for all layers, or every layer would draw the same first weights.
+
+    Examples
+    --------
+    >>> with_generator({"grid_size": 3})["generator"].initial_seed()
+    0
+    """
+    filled = LayerOptions(**options)
+    if filled.get("generator") is None:
+        filled["generator"] = torch.Generator().manual_seed(0)
+    return filled
+
+
+@torch.no_grad()
+def linear(in_features: int, out_features: int, *, bias: bool = True, **options: Unpack[LayerOptions]) -> nn.Linear:
+    """`torch.nn.Linear` with first weights from the options' generator, not from torch's global one.
+
+    Uniform within 1 / sqrt(in_features), as torch has it; device and dtype are the options'.
+
+    Examples
+    --------
+    >>> linear(3, 2, generator=torch.Generator().manual_seed(1))(torch.zeros(5, 3)).shape
+    torch.Size([5, 2])
+    """
+    generator = options.get("generator") or torch.Generator().manual_seed(0)
+    place: dict[str, Any] = {
+        "device": options.get("device") or torch.get_default_device(),
+        "dtype": options.get("dtype"),
+    }
+    layer = nn.utils.skip_init(nn.Linear, in_features, out_features, bias=bias, **place)
+    for parameter in layer.parameters():
+        # Drawn where the generator lives: the first weights do not depend on the device.
+        noise = torch.empty(parameter.shape, dtype=parameter.dtype, device=generator.device)
+        parameter.copy_(noise.uniform_(-1.0, 1.0, generator=generator) / math.sqrt(in_features))
+    return layer
+
+
+@torch.no_grad()
+def fit_grids(module: nn.Module, *inputs: Any, rounds: int = 2, margin: float = 0.05) -> None:
+    """Size the grids of all KAN layers inside any module by the values that reach them, in place.
+
+    The module is called on the inputs; what each `KANLayer` gets is kept, over all its calls (a recurrent layer has
+    many), and its grid is fitted to it as by `kanlib.update_grid`: the curves stay what they were. A later layer's
+    values move a little when the grids before it do, hence more than one round.
+
+    Parameters
+    ----------
+    module : nn.Module
+    *inputs
+        What the module is called with; a few hundred rows are enough.
+    rounds : int
+    margin : float
+        Fraction of the range added on either side.
+
+    Raises
+    ------
+    InputError
+        When no KAN layer was reached, or values are not finite.
+
+    Examples
+    --------
+    >>> model = nn.Sequential(KANLayer(1, 3), nn.Tanh(), KANLayer(3, 1))
+    >>> fit_grids(model, torch.tensor([[0.0], [10.0]]), margin=0.0)
+    >>> model[0].grid[0, [0, -1]]
+    tensor([ 0., 10.])
+    """
+    training = module.training
+    module.eval()
+    try:
+        for _ in range(rounds):
+            seen = _record(module, inputs)
+            if not seen:
+                raise InputError("fit_grids saw no KANLayer at work in the module; expected one at least.")
+            for layer, values in seen.items():
+                update_layer_grid(layer, torch.cat(values), margin=margin)
+    finally:
+        module.train(training)
+
+
+def _record(module: nn.Module, inputs: tuple[Any, ...]) -> dict[KANLayer, list[Tensor]]:
+    """What every KAN layer gets while the module is called, as rows."""
+    seen: dict[KANLayer, list[Tensor]] = {}
+
+    def hook_of(layer: KANLayer) -> Callable[[nn.Module, tuple[Any, ...]], None]:
+        def keep(_: nn.Module, given: tuple[Any, ...]) -> None:
+            seen.setdefault(layer, []).append(given[0].detach().reshape(-1, layer.in_features))
+
+        return keep
+
+    hooks = [
+        layer.register_forward_pre_hook(hook_of(layer)) for layer in module.modules() if isinstance(layer, KANLayer)
+    ]
+    try:
+        module(*inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return seen

@@ -1,0 +1,1 @@
+"""Bases of functions of one variable, one protocol for all."""
