@@ -16,7 +16,7 @@ from kanlib.layer import KANLayer
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["LayerOptions", "fit_grids", "linear", "with_generator"]
+__all__ = ["LayerOptions", "fit_grids", "layer_inputs", "linear", "with_generator"]
 
 
 class LayerOptions(TypedDict, total=False):
@@ -106,7 +106,7 @@ def fit_grids(module: nn.Module, *inputs: Any, rounds: int = 2, margin: float = 
     module.eval()
     try:
         for _ in range(rounds):
-            seen = _record(module, inputs)
+            seen = layer_inputs(module, *inputs)
             if not seen:
                 raise InputError("fit_grids saw no KANLayer at work in the module; expected one at least.")
             for layer, values in seen.items():
@@ -115,8 +115,15 @@ def fit_grids(module: nn.Module, *inputs: Any, rounds: int = 2, margin: float = 
         module.train(training)
 
 
-def _record(module: nn.Module, inputs: tuple[Any, ...]) -> dict[KANLayer, list[Tensor]]:
-    """What every KAN layer gets while the module is called, as rows."""
+def layer_inputs(module: nn.Module, *inputs: Any) -> dict[KANLayer, list[Tensor]]:
+    """What every KAN layer inside gets while the module is called: rows, a tensor a call, in the order of calls.
+
+    Examples
+    --------
+    >>> layer = KANLayer(2, 1)
+    >>> [rows.shape for rows in layer_inputs(nn.Sequential(layer), torch.zeros(3, 4, 2))[layer]]
+    [torch.Size([12, 2])]
+    """
     seen: dict[KANLayer, list[Tensor]] = {}
 
     def hook_of(layer: KANLayer) -> Callable[[nn.Module, tuple[Any, ...]], None]:
