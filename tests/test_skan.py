@@ -35,6 +35,18 @@ class TestSKAN(ArchitectureContract):
         return (batch, 1)
 
 
+class TestSKANOfTheDefaultPool(TestSKAN):
+    def make(self, **options: Any) -> nn.Module:
+        return SKAN([2, 2], **{"grid_size": 3, **options})
+
+    def output_shape(self, batch: int) -> tuple[int, ...]:
+        return (batch, 2)
+
+    def test_every_basis_works(self) -> None:  # type: ignore[override]
+        """The pool says which bases there are; a common one has no meaning."""
+        assert len({layer.basis for layer in self.make(basis="gaussian").layers[0].layers}) == 5  # type: ignore[index, union-attr]
+
+
 class TestSelectiveKANConv2d(ArchitectureContract):
     def make(self, **options: Any) -> nn.Module:
         pool = ({"grid_size": 3, "degree": 2}, {"degree": 3})
@@ -232,17 +244,18 @@ def test_a_convolution_keeps_curves_that_one_basis_has(kind: Any, n: int, groups
 
 
 def test_the_spline_view_has_the_same_curves_and_pictures() -> None:
-    model, x = SKAN([2, 2, 1], pool=DEGREES[1:], init="lecun", dtype=F64), _x()
+    pool = ({"degree": 2}, {"degree": 3})
+    model, x = SKAN([2, 2, 1], pool=pool, init="lecun", dtype=F64), _x()
     fit_grids(model, x)
     select_bases(model, x)
     model.layers[0].mask_edge(0, 0)
     prune_bases(model)
     view = model.spline_view(x)
     with torch.no_grad():
-        assert float((view(x) - model(x)).square().mean().sqrt()) < 0.01 * float(model(x).std())
+        assert float((view(x) - model(x)).abs().max()) < 1e-3 * float(model(x).std())
     assert not bool(view.layers[0].mask[0, 0])
-    assert len(plot_network(view, x).lines) >= 0
-    assert fit(view, x, model(x).detach(), max_steps=1, progress=False).n_steps <= 1
+    assert len(plot_network(view, x).texts) >= 3
+    assert fit(view, x, model(x).detach(), steps=1, progress=False).n_steps <= 1
 
 
 @pytest.mark.parametrize("pool", [(), ({"degree": 1},), ({"degree": 1}, {"degree": 1})])
