@@ -15,7 +15,7 @@ from scipy.interpolate import BSpline as SciPySpline
 from scipy.special import eval_legendre
 from torch import Tensor
 
-from kanlib import KAN, KANLayer, attribute, fit, load, prune, refine, save, update_grid
+from kanlib import KAN, KANLayer, KANRegressor, attribute, fit, load, prune, refine, save, update_grid
 from kanlib.bases import BASES, Basis, get_basis
 from kanlib.bases.wavelets import dyadic
 from kanlib.errors import InputError
@@ -270,6 +270,12 @@ def test_pruned_saved_attributed_and_drawn(name: str, tmp_path: object) -> None:
     assert KAN.from_config(model.config()).layers[0].basis == name
     for draw in (plot_network, plot_edges):
         assert draw(model, X) is not None
+
+
+def test_estimators_take_one() -> None:
+    X, y = _table()
+    model = KANRegressor((), basis="fourier", grid_size=9).fit(X.numpy(), y.numpy())
+    assert model.network_.layers[0].basis == "fourier" and model.score(X.numpy(), y.numpy()) > 0.99
 
 
 @everywhere
