@@ -11,8 +11,8 @@ import torch
 
 sys.path.append(str(Path(__file__).parents[1]))
 
-from benchmarks.family import bases  # noqa: E402
-from benchmarks.family.__main__ import main  # noqa: E402
+from benchmarks.family import bases
+from benchmarks.family.__main__ import main
 
 
 def test_what_must_not_regress(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
