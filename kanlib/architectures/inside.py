@@ -86,7 +86,8 @@ def inside(module: nn.Module, name: str, *inputs: Any) -> tuple[KAN, Tensor]:
     Raises
     ------
     InputError
-        When there is no KAN layer of that name, or the inputs do not reach it.
+        When there is no KAN layer of that name, or the inputs do not reach it. Layers that do not add up themselves,
+        as in convolutions, are not among them: ``KANConv2d.patch_network`` is the view of those.
 
     Examples
     --------
@@ -97,12 +98,17 @@ def inside(module: nn.Module, name: str, *inputs: Any) -> tuple[KAN, Tensor]:
     >>> print(symbolify(network, rows, network(rows), names=["s"]))
     sin(2*s)
     """
-    modules = dict(module.named_modules())
-    layer = modules.get(name)
-    if not isinstance(layer, KANLayer):
-        known = ", ".join(repr(key) for key, part in modules.items() if isinstance(part, KANLayer))
-        raise InputError(f"there is no KAN layer {name!r} in the module; expected one of: {known or '(it has none)'}.")
+    layers = {key: part for key, part in module.named_modules() if _is_network(part)}
+    if name not in layers:
+        known = ", ".join(map(repr, layers)) or "(it has none)"
+        raise InputError(f"there is no KAN layer {name!r} in the module; expected one of: {known}.")
+    layer = layers[name]
+    assert isinstance(layer, KANLayer)
     rows = layer_inputs(module, *inputs).get(layer)
     if rows is None:
         raise InputError(f"the inputs do not reach the layer {name!r}; call with inputs for which the module uses it.")
     return as_kan(layer), rows
+
+
+def _is_network(part: nn.Module) -> bool:
+    return isinstance(part, KANLayer) and type(part).forward is KANLayer.forward
