@@ -16,7 +16,7 @@ from .inside import layer_inputs
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["LayerOptions", "fit_grids", "linear", "with_generator"]
+__all__ = ["LayerOptions", "draw_normal", "fit_grids", "layer_norm", "linear", "with_generator"]
 
 
 class LayerOptions(TypedDict, total=False):
@@ -71,6 +71,30 @@ def linear(in_features: int, out_features: int, *, bias: bool = True, **options:
         noise = torch.empty(parameter.shape, dtype=parameter.dtype, device=generator.device)
         parameter.copy_(noise.uniform_(-1.0, 1.0, generator=generator) / math.sqrt(in_features))
     return layer
+
+
+def layer_norm(features: int, **options: Unpack[LayerOptions]) -> nn.LayerNorm:
+    """`torch.nn.LayerNorm` of the options' device and dtype.
+
+    Examples
+    --------
+    >>> layer_norm(3, dtype=torch.float64).weight.dtype
+    torch.float64
+    """
+    return nn.LayerNorm(features, device=options.get("device"), dtype=options.get("dtype"))
+
+
+def draw_normal(shape: tuple[int, ...], sigma: float, **options: Unpack[LayerOptions]) -> Tensor:
+    """Normal numbers for first weights: drawn where the generator lives, then moved to the options' device.
+
+    Examples
+    --------
+    >>> draw_normal((2, 3), 0.1).shape
+    torch.Size([2, 3])
+    """
+    generator = options.get("generator") or torch.Generator().manual_seed(0)
+    noise = torch.empty(shape, dtype=options.get("dtype"), device=generator.device).normal_(generator=generator)
+    return (noise * sigma).to(options.get("device") or torch.get_default_device())
 
 
 @torch.no_grad()
