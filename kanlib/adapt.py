@@ -28,7 +28,7 @@ FILLED = 0.5
 def adapt_grids(model: KAN, x: Tensor, *, outside: float = OUTSIDE, margin: float = 0.01, first: int = 0) -> bool:
     """Fit the grids to the values that reach them, where they do not; true if anything changed.
 
-    A layer whose coefficients are frozen (requires_grad=False) keeps its grid.
+    A layer whose coefficients are frozen (requires_grad=False) or whose grid repeats keeps its grid.
 
     Parameters
     ----------
@@ -45,7 +45,10 @@ def adapt_grids(model: KAN, x: Tensor, *, outside: float = OUTSIDE, margin: floa
         values = model.activations(x)
         if not all(bool((value.abs() <= largest(value.dtype)).all()) for value in values):
             return False  # a divergence, which the tracker will see
-        learning = [k >= first and layer.coefficients.requires_grad for k, layer in enumerate(model.layers)]
+        learning = [
+            k >= first and layer.coefficients.requires_grad and layer.extrapolate != "periodic"
+            for k, layer in enumerate(model.layers)
+        ]
         if not any(
             learns and _misfits(layer.grid, value, outside)
             for learns, layer, value in zip(learning, model.layers, values, strict=False)

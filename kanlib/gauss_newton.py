@@ -216,7 +216,7 @@ class _Solver:
         p = self.plans[-1]
         features = self.first_features
         if len(self.plans) > 1:
-            stretch_grid(layer.grid, value, self.margin)
+            stretch_grid(layer, value, self.margin)
             features = layer.features(value)
         columns = p.columns(value, features) * self.root[:, None]
         if not bool(torch.isfinite(columns).all()):

@@ -8,20 +8,22 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from .bases import UnitBasis, get_basis
 from .breakpoints import data_range, quantile_grid, uniform_grid
 from .checks import check_input
 from .errors import InputError
 from .layer import KANLayer
 from .network import KAN, combine, per_layer
-from .splines import check_spline, curves, fit_coefficients
 from .splines import refine as refine_splines
+from .splines import solve_coefficients
 
 
 @torch.no_grad()
 def update_grid(model: KAN, x: Tensor, *, margin: float = 0.01) -> None:
     """Fit every grid to the values its inputs take on data, and refit the curves to what they were.
 
-    Uniform grids span the range of the data, free knots follow their quantiles. Layers are done in order,
+    Uniform grids span the range of the data, free knots follow their quantiles, grids that repeat
+    (``extrapolate="periodic"``) stay. Layers are done in order,
     each on the activations of the network as updated so far. Everything happens in place: Parameters keep
     their identity, so an optimizer keeps working (its running averages refer to the old basis, though).
 
@@ -55,6 +57,8 @@ def update_grid(model: KAN, x: Tensor, *, margin: float = 0.01) -> None:
 @torch.no_grad()
 def update_layer_grid(layer: KANLayer, x: Tensor, *, margin: float = 0.01) -> None:
     """`update_grid` for a single layer."""
+    if layer.extrapolate == "periodic":
+        return  # the length of its grid is a period, not the range of some data
     x = check_input("update_grid", x, layer.in_features, layer.coefficients.dtype).reshape(-1, layer.in_features)
     bad = int((~x.isfinite()).any(-1).sum())
     if bad or not len(x):
@@ -73,7 +77,8 @@ def update_layer_grid(layer: KANLayer, x: Tensor, *, margin: float = 0.01) -> No
 def refine(model: KAN, grid_size: int | Sequence[int]) -> KAN:
     """A new network of another grid size that computes the same; the given one stays as it is.
 
-    Exact to rounding where a uniform grid is cut into whole parts (knot insertion); least squares otherwise.
+    Exact to rounding where a uniform grid of B-splines is cut into whole parts (knot insertion); least squares
+    otherwise, which loses nothing where the fewer functions are among the more (polynomials, Fourier, wavelets).
 
     Parameters
     ----------
@@ -111,7 +116,8 @@ def elevate(model: KAN, degree: int) -> KAN:
     >>> smooth.layers[0].degree, bool(torch.allclose(smooth(x), model(x), atol=0.02))
     (5, True)
     """
-    check_spline(model.layers[0].grid, degree, model.layers[0].extrapolate)
+    first = model.layers[0]
+    get_basis(first.basis).check(first.grid, degree, first.extrapolate, first.knots)
     layers = len(model.layers)
     other = KAN.from_config(model.config() | {"degree": [degree] * layers}, device=model.layers[0].grid.device)
     state = model.state_dict()
@@ -132,7 +138,7 @@ def refine_layer(layer: KANLayer, grid_size: int) -> KANLayer:
     if grid_size == layer.grid_size:
         return fine
     uniform = layer.knots == "uniform"
-    if uniform and grid_size % layer.grid_size == 0:
+    if layer.basis == "bspline" and uniform and grid_size % layer.grid_size == 0:
         # In float64: rounding then happens once, in the new coefficients.
         factor = grid_size // layer.grid_size
         coefficients, grid = refine_splines(layer.coefficients.double(), layer.grid.double(), layer.degree, factor)
@@ -154,12 +160,18 @@ def refine_layer(layer: KANLayer, grid_size: int) -> KANLayer:
 
 
 def _refit(layer: KANLayer, grid: Tensor, degree: int | None = None) -> Tensor:
-    """Coefficients of the layer's curves on another grid, by least squares on points in all its cells."""
+    """Coefficients of the layer's curves on another grid, by least squares on points all over it."""
     grid, old = grid.double(), layer.grid.double()
     own, new = layer.degree, layer.degree if degree is None else degree
-    share = torch.linspace(0, 1, 4 * (max(own, new) + 1) + 1, dtype=grid.dtype, device=grid.device)[:-1]
-    points = torch.lerp(grid[:, :-1, None], grid[:, 1:, None], share).flatten(1)  # (in, G * per cell)
-    points = torch.cat([points, grid[:, -1:]], dim=1).T
-    uniform = layer.knots == "uniform"
-    values = curves(points, old, layer.coefficients.double(), own, extrapolate=layer.extrapolate, uniform=uniform)
-    return fit_coefficients(points, values, grid, new, uniform=uniform).to(layer.coefficients.dtype)
+    basis, uniform = get_basis(layer.basis), layer.knots == "uniform"
+    if isinstance(basis, UnitBasis):
+        share, _ = basis.projection(max(layer.grid_size, grid.shape[1] - 1), max(own, new))
+        points = torch.lerp(grid[:, :1], grid[:, -1:], share.to(grid)).T
+    else:
+        share = torch.linspace(0, 1, 4 * (max(own, new) + 1) + 1, dtype=grid.dtype, device=grid.device)[:-1]
+        points = torch.lerp(grid[:, :-1, None], grid[:, 1:, None], share).flatten(1)  # (in, G * per cell)
+        points = torch.cat([points, grid[:, -1:]], dim=1).T
+    known = basis.values(points, old, own, extrapolate=layer.extrapolate, uniform=uniform)
+    values = torch.einsum("nif,oif->noi", known, layer.coefficients.double())
+    design = basis.values(points, grid, new, uniform=uniform)
+    return solve_coefficients(design, values).to(layer.coefficients.dtype)

@@ -8,16 +8,19 @@ import torch
 from torch import Tensor, nn
 
 from .base_functions import BASE_FUNCTIONS
+from .bases import Extrapolate, get_basis
 from .checks import check_choice, check_input
 from .errors import InputError
 from .fixed_edges import DEFAULT_CONSTANTS, FixedEdges
 from .initialization import INIT_RULES
 from .primitives import PRIMITIVES
-from .splines import Extrapolate, check_spline, local_basis, spread, uniform_grid
+from .splines import uniform_grid
 
 
 class KANLayer(FixedEdges):
     """A layer whose edge (i, j) carries w_ji * base(x_i) + sum_m c_jim B_m(x_i), summed over i, plus a bias.
+
+    The B_m are the functions of a basis (`kanlib.bases`): B-splines, or others.
 
     Single edges can be masked (they give zero) or fixed to a named primitive c * f(a*x + b) + d.
 
@@ -27,14 +30,19 @@ class KANLayer(FixedEdges):
     grid_size : int
         Number of grid cells G.
     degree : int
-        Degree k of the splines, 0 to 5.
+        Degree k of the splines, 0 to 5. Every edge has G + k functions, whatever the basis.
+    basis : str
+        A name of `kanlib.bases.BASES`: "bspline" (B-splines), "gaussian", "chebyshev", "legendre", "fourier",
+        "mexican_hat", "morlet", "dog", "rational" or "piecewise_linear". All but the first need of a grid only its
+        ends.
     grid_range : (float, float)
         The range the grid covers at first; `kanlib.grids.update_grid` fits it to data.
     base : {"silu", "identity", "tanh", "sin", "softplus"} or None
     knots : {"uniform", "free"}
-        Whether grids keep cells of equal width (closed form, fast) or may have any breakpoints.
-    extrapolate : {"linear", "constant", "zero"}
-        What splines do outside the grid.
+        Whether grids keep cells of equal width (closed form, fast) or may have any breakpoints (B-splines only).
+    extrapolate : {"linear", "constant", "zero", "periodic"}
+        What the basis does outside the grid: its value and slope go on, its value does, nothing is there, or the grid's
+        range repeats.
     init : {"power_law", "zero_spline", "lecun", "xavier"}
     generator : torch.Generator, optional
         Source of the random first weights; with none, a generator with seed 0: the same layer every time.
@@ -72,6 +80,7 @@ class KANLayer(FixedEdges):
         grid_size: int = 5,
         degree: int = 3,
         *,
+        basis: str = "bspline",
         grid_range: tuple[float, float] = (-1.0, 1.0),
         base: str | None = "silu",
         knots: Literal["uniform", "free"] = "uniform",
@@ -90,11 +99,11 @@ class KANLayer(FixedEdges):
         check_choice("knots", knots, ("uniform", "free"))
         check_choice("init", init, tuple(INIT_RULES))
         self.in_features, self.out_features = in_features, out_features
-        self.degree, self.base, self.knots, self.extrapolate = degree, base, knots, extrapolate
+        self.basis, self.degree, self.base, self.knots, self.extrapolate = basis, degree, base, knots, extrapolate
         self.init = init
         like: dict[str, Any] = {"device": device, "dtype": dtype or torch.get_default_dtype()}
         grid = uniform_grid(*grid_range, grid_size, in_features=in_features, **like)
-        check_spline(grid, degree, extrapolate)
+        get_basis(basis).check(grid, degree, extrapolate, knots)
         self.register_buffer("grid", grid)
         self.register_buffer("mask", torch.ones(out_features, in_features, dtype=torch.bool, device=device))
         index = torch.full((out_features, in_features), -1, dtype=torch.int64, device=device)
@@ -180,7 +189,7 @@ class KANLayer(FixedEdges):
         return torch.cat([self._base(x, derivative).unsqueeze(-1), basis], dim=-1)
 
     def _basis(self, x: Tensor, derivative: int = 0, row: slice = slice(None)) -> Tensor:
-        cell, values = local_basis(
+        return get_basis(self.basis).values(
             x,
             self.grid[row],
             self.degree,
@@ -188,7 +197,6 @@ class KANLayer(FixedEdges):
             extrapolate=self.extrapolate,
             uniform=self.knots == "uniform",
         )
-        return spread(cell, values, self.grid_size + self.degree)
 
     def _base(self, x: Tensor, derivative: int = 0) -> Tensor:
         limit = torch.finfo(x.dtype).max ** 0.5  # as far as splines go on
@@ -259,6 +267,7 @@ class KANLayer(FixedEdges):
 
     def extra_repr(self) -> str:
         text = f"{self.in_features}, {self.out_features}, grid_size={self.grid_size}, degree={self.degree}"
+        text += f", basis={self.basis!r}" if self.basis != "bspline" else ""
         text += f", base={self.base!r}, knots={self.knots!r}, extrapolate={self.extrapolate!r}"
         masked = 0 if self.mask.is_meta else int((~self.mask).sum())
         text += f", masked={masked}" if masked else ""

@@ -11,10 +11,10 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor, nn
 
+from .bases import Extrapolate
 from .checks import check_input
 from .errors import InputError, InputTypeError
 from .layer import KANLayer
-from .splines import Extrapolate
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class KAN(nn.Module):
         number of products of two, or a sequence of arities.
     grid_size, degree : int or sequence of int
         One for all layers, or one for each.
-    grid_range, base, knots, extrapolate, init
+    basis, grid_range, base, knots, extrapolate, init
         As for `KANLayer`.
     input_names : sequence of str, optional
         Names of the original columns.
@@ -146,6 +146,7 @@ class KAN(nn.Module):
         *,
         grid_size: int | Sequence[int] = 5,
         degree: int | Sequence[int] = 3,
+        basis: str = "bspline",
         grid_range: tuple[float, float] = (-1.0, 1.0),
         base: str | None = "silu",
         knots: Literal["uniform", "free"] = "uniform",
@@ -188,6 +189,7 @@ class KAN(nn.Module):
                 self.widths[n + 1].subnodes,
                 sizes[n],
                 degrees[n],
+                basis=basis,
                 grid_range=grid_range,
                 base=base,
                 knots=knots,
@@ -259,7 +261,7 @@ class KAN(nn.Module):
         True
         """
         first = self.layers[0]
-        for name in ("base", "knots", "extrapolate"):
+        for name in ("basis", "base", "knots", "extrapolate"):
             if len(kinds := {getattr(layer, name) for layer in self.layers}) > 1:
                 raise InputError(
                     f"layers differ in {name} ({', '.join(sorted(map(repr, kinds)))}); a KAN that is saved, pruned or "
@@ -269,6 +271,7 @@ class KAN(nn.Module):
             "widths": [[width.sums, list(width.products)] for width in self.widths],
             "grid_size": [layer.grid_size for layer in self.layers],
             "degree": [layer.degree for layer in self.layers],
+            "basis": first.basis,
             "base": first.base,
             "knots": first.knots,
             "extrapolate": first.extrapolate,

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from .bases import get_basis
 from .jacobian import LayerPlan
-from .splines import roughness_matrix
+
+if TYPE_CHECKING:
+    from .layer import KANLayer
 
 __all__ = ["difference_rows", "penalty_root", "spline_columns", "stretch_grid"]
 
 
-def stretch_grid(grid: Tensor, value: Tensor, margin: float) -> None:
-    """Map each row of breakpoints affinely onto the range of ``value``'s column and the margin, in place."""
+def stretch_grid(layer: KANLayer, value: Tensor, margin: float) -> None:
+    """Map each row of breakpoints affinely onto the range of ``value``'s column and the margin, in place.
+
+    A grid that repeats stays: its length is a period.
+    """
+    if layer.extrapolate == "periodic":
+        return
+    grid = layer.grid
     low, high = value.amin(dim=0), value.amax(dim=0)
     # A node that does not vary still needs a cell of some width.
     flat = (high - low) <= 1e-12 * (1 + high.abs() + low.abs())
@@ -25,7 +35,7 @@ def stretch_grid(grid: Tensor, value: Tensor, margin: float) -> None:
 
 
 def spline_columns(p: LayerPlan) -> Tensor:
-    """Which of a layer's constants are coefficients of B-splines, shape (n_constants,)."""
+    """Which of a layer's constants are coefficients of the basis, shape (n_constants,)."""
     n_edges, n_features = p.out_index.numel(), p.layer.weights().shape[-1]
     place = torch.arange(p.n_constants, device=p.owner.device)
     base = n_features - p.layer.coefficients.shape[-1]  # comes first on every edge
@@ -33,11 +43,13 @@ def spline_columns(p: LayerPlan) -> Tensor:
 
 
 def difference_rows(p: LayerPlan) -> Tensor:
-    """Differences of order degree + 1 of the coefficients of every spline edge, zero for a polynomial; unit rows."""
+    """What a calm curve makes small on every learned edge, as the basis has it (`Basis.difference_rows`); unit rows.
+
+    Of splines the differences of order degree + 1 of the coefficients, zero for a polynomial.
+    """
     layer = p.layer
     n_edges, n_features, n_basis = p.out_index.numel(), layer.weights().shape[-1], layer.coefficients.shape[-1]
-    rows = torch.eye(n_basis, dtype=layer.grid.dtype, device=layer.grid.device).diff(n=layer.degree + 1, dim=0)
-    rows = rows / math.comb(2 * layer.degree + 2, layer.degree + 1) ** 0.5
+    rows = get_basis(layer.basis).difference_rows(n_basis, layer.degree).to(layer.grid)
     rows = torch.nn.functional.pad(rows, (n_features - n_basis, 0))  # the base function, if any, comes first
     result = rows.new_zeros(n_edges * len(rows), p.n_constants)
     if n_edges and len(rows):
@@ -50,10 +62,10 @@ def penalty_root(p: LayerPlan, roughness: float) -> Tensor:
     layer = p.layer
     weights = layer.weights().detach()
     n_edges, n_features = p.out_index.numel(), weights.shape[-1]
-    if roughness <= 0 or n_edges == 0 or layer.degree < 2:
+    if roughness <= 0 or n_edges == 0:
         return weights.new_zeros(0, p.n_constants)
     unit = (layer.grid - layer.grid[:, :1]) / (layer.grid[:, -1:] - layer.grid[:, :1])
-    energy = roughness_matrix(unit, layer.degree, uniform=layer.knots == "uniform")
+    energy = get_basis(layer.basis).roughness(unit, layer.degree, uniform=layer.knots == "uniform")
     values, vectors = torch.linalg.eigh(energy)
     roots = math.sqrt(roughness) * values.clamp_min(0).sqrt()[:, :, None] * vectors.transpose(1, 2)
     n_basis = roots.shape[-1]

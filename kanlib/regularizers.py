@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from .bases import get_basis
 from .errors import InputError
-from .splines import roughness_matrix
 
 if TYPE_CHECKING:
     from .layer import KANLayer
@@ -88,7 +88,8 @@ def roughness(model: KAN) -> Tensor:
     total = []
     for layer in model.layers:
         start, end = layer.grid[:, :1], layer.grid[:, -1:]
-        matrix = roughness_matrix((layer.grid - start) / (end - start), layer.degree, uniform=layer.knots == "uniform")
+        unit = (layer.grid - start) / (end - start)
+        matrix = get_basis(layer.basis).roughness(unit, layer.degree, uniform=layer.knots == "uniform")
         each = torch.einsum("oia,iab,oib->oi", layer.coefficients, matrix, layer.coefficients)
         total.append((each * layer.spline_mask()).sum())
     return torch.stack(total).sum()

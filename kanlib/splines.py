@@ -244,7 +244,13 @@ def fit_coefficients(
             f"fit_coefficients got x {tuple(x.shape)} and y {tuple(y.shape)}; expected x (n, in) and "
             "y (n, out, in) with n > 0. Give each edge its own target values."
         )
-    design = basis(x.double(), grid.double(), degree, extrapolate=extrapolate, uniform=uniform)  # (n, in, G + k)
+    return solve_coefficients(
+        basis(x.double(), grid.double(), degree, extrapolate=extrapolate, uniform=uniform), y, tolerance
+    )
+
+
+def solve_coefficients(design: Tensor, y: Tensor, tolerance: float = 1e-12) -> Tensor:
+    """`fit_coefficients` for any basis: its values at the points are given as ``design``, (n, in, G + k), float64."""
     left, singular, right = torch.linalg.svd(design.transpose(0, 1), full_matrices=False)
     keep = singular > tolerance * singular[:, :1]
     inverse = torch.where(keep, singular, 1.0).reciprocal() * keep

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from .adapt import adapt_grids
+from .bases import get_basis
 from .gauss_newton import gauss_newton
 from .network import combine
 from .problem import Problem, Rows
 from .quadratic import stretch_grid
 from .regularizers import roughness
-from .splines import greville
 
 if TYPE_CHECKING:
     from .network import KAN
@@ -52,8 +52,9 @@ def smooth_start(model: KAN, X: Tensor, generator: torch.Generator, *, move_grid
     """
     for layer in model.layers:
         slope, bend = torch.randn(2, *layer.mask.shape, 1, generator=generator, dtype=torch.float64).to(layer.grid)
-        u = 2 * greville(layer.grid_size, layer.degree).to(layer.grid) - 1
-        curves = (slope * u + 0.5 * bend * (2 * u.square() - 1)) / layer.in_features**0.5
+        points, matrix = (t.to(layer.grid) for t in get_basis(layer.basis).projection(layer.grid_size, layer.degree))
+        u = 2 * points - 1
+        curves = (slope * u + 0.5 * bend * (2 * u.square() - 1)) @ matrix.T / layer.in_features**0.5
         weights = torch.zeros_like(layer.weights())
         weights[..., -curves.shape[-1] :] = curves
         layer.set_weights(weights)
@@ -62,7 +63,7 @@ def smooth_start(model: KAN, X: Tensor, generator: torch.Generator, *, move_grid
         return
     value = model.select(X)
     for layer, width in zip(model.layers, model.widths[1:], strict=True):
-        stretch_grid(layer.grid, value, 0.01)
+        stretch_grid(layer, value, 0.01)
         value = combine(layer(value), width)
 
 
