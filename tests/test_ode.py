@@ -11,44 +11,55 @@ from architecture_contract import ArchitectureContract
 from torch import Tensor, nn
 
 from kanlib import KAN
-from kanlib.architectures.ode import KANODE, rk4, smooth_derivatives
+from kanlib.architectures.ode import KANODE, rk4
+from kanlib.architectures.ode_derivatives import smooth_derivatives
 from kanlib.errors import InputError
 
-T = torch.linspace(0.0, 1.0, 4, dtype=torch.float64)
+T = torch.linspace(0.0, 1.0, 3, dtype=torch.float64)
+
+
+class Solved(nn.Module):
+    """A KAN-ODE at three times that belong to all rows."""
+
+    def __init__(self, ode: KANODE) -> None:
+        super().__init__()
+        self.ode = ode
+
+    def forward(self, y0: Tensor) -> Tensor:
+        solution: Tensor = self.ode(y0, T.to(y0))
+        return solution
 
 
 class TestKANODE(ArchitectureContract):
     def make(self, **options: Any) -> nn.Module:
-        return KANODE([2, (2, 1), 2], **{"grid_size": 3, **options})
+        return Solved(KANODE([2, (2, 1), 2], **{"grid_size": 3, **options}))
 
     def inputs(self, batch: int, dtype: torch.dtype, generator: torch.Generator) -> tuple[Tensor, ...]:
         return (torch.randn(batch, 2, generator=generator, dtype=dtype),)
 
     def output_shape(self, batch: int) -> tuple[int, ...]:
-        return (batch, 4, 2)
-
-    def output(self, module: nn.Module, *inputs: Tensor) -> Tensor:
-        (y0,) = inputs  # times belong to all rows
-        result: Tensor = module(y0, T.to(y0))
-        return result
+        return (batch, 3, 2)
 
 
 class TestKANODEWithTime(TestKANODE):
     def make(self, **options: Any) -> nn.Module:
-        return KANODE([3, 2], time_dependent=True, substeps=2, **{"grid_size": 3, **options})
+        return Solved(KANODE([3, 2], time_dependent=True, substeps=2, **{"grid_size": 3, **options}))
 
 
 class TestKANODEAdaptive(TestKANODE):
     """torchdiffeq's adaptive steps: rows that are solved one by one do not see each other either."""
 
     def make(self, **options: Any) -> nn.Module:
-        return KANODE([2, (2, 1), 2], method="dopri5", **{"grid_size": 3, **options})
+        return Solved(KANODE([2, (2, 1), 2], method="dopri5", rtol=1e-4, atol=1e-5, **{"grid_size": 3, **options}))
 
     def test_compiles_in_one_piece(self) -> None:
         pytest.skip("how many steps are taken depends on the values")
 
     def test_device(self) -> None:
         pytest.skip("steps depend on the values, of which there are none on the device 'meta'")
+
+    def test_gradients_are_right(self) -> None:
+        pytest.skip("steps are taken as constants; below, to the tolerance")
 
 
 def linear_field(matrix: Tensor) -> KAN:
@@ -144,15 +155,30 @@ def test_any_leading_shape() -> None:
 
 
 def test_smooth_derivatives_of_a_sine() -> None:
-    t = torch.linspace(0, 6, 120, dtype=torch.float64)
-    noise = 1e-3 * torch.randn(120, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    states, slopes = smooth_derivatives(t, torch.stack([t.sin() + noise, t.cos()], dim=1))
-    inner = slice(8, -8)
-    torch.testing.assert_close(states[inner, 0], t.sin()[inner], atol=2e-3, rtol=0)
-    torch.testing.assert_close(slopes[inner], torch.stack([t.cos(), -t.sin()], dim=1)[inner], atol=2e-2, rtol=0)
-    for wrong in ((t[:4], t[:4, None]), (t, t), (t.flip(0), t[:, None])):
-        with pytest.raises(InputError, match="expected"):
-            smooth_derivatives(*wrong)
+    t = torch.linspace(0, 6, 60, dtype=torch.float64)
+    truth = torch.stack([t.cos(), -t.sin()], dim=1)
+    exact = smooth_derivatives(t, torch.stack([t.sin(), t.cos()], dim=1))
+    torch.testing.assert_close(exact.derivatives, truth, atol=2e-5, rtol=0)
+    noise = 1e-2 * torch.randn(60, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    smooth = smooth_derivatives(t, torch.stack([t.sin(), t.cos()], dim=1) + noise, noise=[1e-2, 1e-2])
+    inner = slice(2, -2)
+    error = (smooth.derivatives - truth)[inner].square().mean().sqrt()
+    estimate = smooth.errors[inner].square().mean().sqrt()
+    assert float(error) < 0.05 and float(error) / 3 < float(estimate) < 3 * float(error)
+
+
+@pytest.mark.parametrize(
+    ("t", "y", "noise", "message"),
+    [
+        (T, T[:, None], 0.0, "at least 6"),
+        (torch.arange(8.0), torch.zeros(8), 0.0, r"\(T, n\)"),
+        (torch.arange(8.0).flip(0), torch.zeros(8, 1), 0.0, "increasing"),
+        (torch.arange(8.0), torch.zeros(8, 1), -1.0, "zero or more"),
+    ],
+)
+def test_wrong_trajectories_are_named(t: Tensor, y: Tensor, noise: float, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        smooth_derivatives(t, y, noise)
 
 
 def test_wrong_arguments_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

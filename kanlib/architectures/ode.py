@@ -6,12 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
-from numpy.typing import ArrayLike
-from scipy.interpolate import make_smoothing_spline
 from torch import Tensor, nn
 
 from kanlib.checks import check_choice, check_input
-from kanlib.data import as_tensor, finite
 from kanlib.errors import InputError
 from kanlib.network import KAN, Width
 
@@ -20,7 +17,7 @@ from .parts import LayerOptions
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["ADAPTIVE", "KANODE", "rk4", "smooth_derivatives"]
+__all__ = ["ADAPTIVE", "KANODE", "rk4"]
 
 Field = Callable[[Tensor, Tensor], Tensor]  # (t, y) -> dy/dt
 
@@ -186,47 +183,6 @@ def rk4(field: Field, y0: Tensor, t: Tensor, substeps: int = 1) -> Tensor:
             y = y + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
         states.append(y)
     return torch.stack(states, dim=-2)
-
-
-def smooth_derivatives(t: ArrayLike, y: ArrayLike, smoothing: float | None = None) -> tuple[Tensor, Tensor]:
-    """States and their derivatives from a measured trajectory, by cubic smoothing splines.
-
-    With them the field can be fitted without a solver (``kanlib.fit(model.field, states, derivatives)``): a start
-    from which training through the solver converges in few steps.
-
-    Parameters
-    ----------
-    t : array, shape (T,), increasing, T >= 5
-    y : array, shape (T, n)
-    smoothing : float, optional
-        Weight of the squared second derivative; 0 interpolates. By default generalised cross-validation chooses it.
-
-    Returns
-    -------
-    states, derivatives : Tensor, shape (T, n), float64
-
-    Examples
-    --------
-    >>> t = torch.linspace(0, 1, 20, dtype=torch.float64)
-    >>> _, slope = smooth_derivatives(t, t[:, None] ** 2, smoothing=0.0)
-    >>> bool((slope[5:-5, 0] - 2 * t[5:-5]).abs().max() < 1e-3)
-    True
-    """
-    times = finite(as_tensor(t, "t"), "t", torch.float64).cpu()
-    states = finite(as_tensor(y, "y"), "y", torch.float64).cpu()
-    if times.ndim != 1 or len(times) < 5 or states.ndim != 2 or len(states) != len(times):
-        raise InputError(
-            f"smooth_derivatives got t of shape {tuple(times.shape)} and y of shape {tuple(states.shape)}; "
-            "expected (T,) and (T, n), at least five times."
-        )
-    if not bool((times[1:] > times[:-1]).all()):
-        raise InputError("smooth_derivatives got times that do not increase; expected increasing ones. Sort the rows.")
-    splines = [make_smoothing_spline(times.numpy(), column.numpy(), lam=smoothing) for column in states.T]
-    points = times.numpy()
-    return (
-        torch.stack([torch.from_numpy(spline(points)) for spline in splines], dim=-1),
-        torch.stack([torch.from_numpy(spline.derivative()(points)) for spline in splines], dim=-1),
-    )
 
 
 def _torchdiffeq() -> Any:
