@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from kanlib.errors import InputError
 from kanlib.grids import update_layer_grid
