@@ -16,7 +16,8 @@ from kanlib.checks import check_choice, check_input
 from kanlib.errors import InputError
 
 from .feature_layer import FeatureLayer
-from .parts import LayerOptions, layer_inputs
+from .inside import layer_inputs
+from .parts import LayerOptions
 
 __all__ = ["PoolLayer", "Selective", "prune_bases", "select_bases"]
 
@@ -245,17 +246,10 @@ def select_bases(module: nn.Module, *inputs: Any, by: Literal["projection", "gat
     'selective'
     """
     owners = {layer: part for part in _pools(module) for layer in part.layers}
-    training = module.training
-    module.eval()
-    try:
-        with torch.no_grad():
-            order = [owners[layer] for layer in layer_inputs(module, *inputs) if layer in owners]
-            for part in dict.fromkeys(order):
-                seen = layer_inputs(module, *inputs)
-                rows = next(seen[layer] for layer in part.layers if layer in seen)
-                part.select(torch.cat(rows), by=by)
-    finally:
-        module.train(training)
+    order = [owners[layer] for layer in layer_inputs(module, *inputs) if layer in owners]
+    for part in dict.fromkeys(order):
+        seen = layer_inputs(module, *inputs)
+        part.select(next(seen[layer] for layer in part.layers if layer in seen), by=by)
 
 
 def prune_bases(module: nn.Module) -> None:
