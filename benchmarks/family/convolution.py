@@ -45,7 +45,7 @@ class Case:
     def __str__(self) -> str:
         shape = " x ".join([str(self.size)] * self.dimensions)
         kernel = " x ".join([str(self.kernel_size)] * self.dimensions)
-        return f"{self.dimensions}-D: {self.in_channels} to {self.out_channels} channels, {kernel}, on {shape}"
+        return f"{self.dimensions}-D: {self.in_channels} to {self.out_channels} channels, kernel {kernel}, on {shape}"
 
 
 CASES = (
@@ -79,7 +79,7 @@ def make(options: Options) -> Table:
     """Times of all cases, in turns; then the digits."""
     rows: list[list[object]] = []
     for case in CASES[:3] if options.quick else CASES:
-        rows += _times(case, rounds=5 if options.quick else 30)
+        rows += _times(case, rounds=5 if options.quick else 15)
         options.say(f"{case}: {rows[-4][4]:.3g} ms, unfolded {rows[-3][4]:.3g} ms, floor {rows[-2][4]:.3g} ms")
     if not options.quick:
         rows += _digits(options)

@@ -44,7 +44,7 @@ def _times(panel: Axes, records: Sequence[Record]) -> None:
             label = model if record is own[0] else None
             panel.barh(y, value, height=0.19, color=color, label=label)
             panel.plot([low, high], [y, y], color=INK, linewidth=0.8)
-            ratio = f"{float(record['ratio to the floor']):.1f}"
+            ratio = f"{float(record['ratio to the floor']):.2g}"
             panel.annotate(ratio, (high, y), (3, 0), textcoords="offset points", va="center", fontsize=7, color=MUTED)
     panel.set_xscale("log")
     panel.set_yticks(range(len(cases)), [case.replace(": ", "\n").replace(", ", "\n", 1) for case in cases])

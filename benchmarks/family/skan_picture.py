@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import torch
@@ -72,9 +73,9 @@ def _ranks(panel: Axes, means: Sequence[Record]) -> None:
     hits = {r["model"]: float(r["value"]) for r in means if r["metric"] == "chosen = best alone"}
     planted = {r["model"]: float(r["value"]) for r in means if r["metric"] == "chosen = planted"}
     panel.set_xlabel(
-        f"S-KAN chooses the basis that is best alone on {hits['S-KAN']:.0%} of edges (planted: {planted['S-KAN']:.0%});"
-        f"\nby the largest gate {hits['S-KAN, largest gate']:.0%} ({planted['S-KAN, largest gate']:.0%})",
-        fontsize=8,
+        f"basis chosen is the one best alone: S-KAN {hits['S-KAN']:.0%}, by gate {hits['S-KAN, largest gate']:.0%}\n"
+        f"is the planted one: S-KAN {planted['S-KAN']:.0%}, by gate {planted['S-KAN, largest gate']:.0%}",
+        fontsize=7.5,
     )
 
 
@@ -115,7 +116,7 @@ def _network(panel: Axes, records: Sequence[Record]) -> None:
     with torch.no_grad():
         layer.coefficients.copy_(fit_coefficients(x, values, grid, 3, uniform=True))
     bases = record["chosen"].split()
-    formulas = {(0, i, 0): rf"\mathrm{{{basis.replace('_', ' ')}}}" for i, basis in enumerate(bases)}
+    formulas = {(0, i, 0): rf"\mathrm{{{basis.replace('_', chr(92) + ' ')}}}" for i, basis in enumerate(bases)}
     names = [f"x{i + 1}" for i in range(len(curves))]
     plot_network(network, ax=panel, formulas=formulas, input_names=names, output_names=["y"])
     panel.set_title(f"a pruned S-KAN of {record['target']}, and what symbolify reads from it")
@@ -126,11 +127,5 @@ def _network(panel: Axes, records: Sequence[Record]) -> None:
 
 def _short(formula: str) -> str:
     """Its constants with three digits."""
-    words = formula.replace("*", " * ").replace("(", " ( ").replace(")", " ) ").split(" ")
-    short = []
-    for word in words:
-        try:
-            short.append(f"{float(word):.3g}" if "." in word else word)
-        except ValueError:
-            short.append(word)
-    return "".join(short).replace("*", " ").replace("  ", "^").replace("+", " + ").replace("-", " - ")
+    short = re.sub(r"\d+\.\d+", lambda number: f"{float(number[0]):.3g}", formula)
+    return short.replace("**", "^").replace("*", " ")
