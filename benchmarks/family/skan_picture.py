@@ -73,8 +73,8 @@ def _ranks(panel: Axes, means: Sequence[Record]) -> None:
     hits = {r["model"]: float(r["value"]) for r in means if r["metric"] == "chosen = best alone"}
     planted = {r["model"]: float(r["value"]) for r in means if r["metric"] == "chosen = planted"}
     panel.set_xlabel(
-        f"basis chosen is the one best alone: S-KAN {hits['S-KAN']:.0%}, by gate {hits['S-KAN, largest gate']:.0%}\n"
-        f"is the planted one: S-KAN {planted['S-KAN']:.0%}, by gate {planted['S-KAN, largest gate']:.0%}",
+        f"chosen = best alone: S-KAN {hits['S-KAN']:.0%}, by gate {hits['S-KAN, largest gate']:.0%}\n"
+        f"chosen = planted: S-KAN {planted['S-KAN']:.0%}, by gate {planted['S-KAN, largest gate']:.0%}",
         fontsize=7.5,
     )
 
