@@ -63,7 +63,7 @@ def _accuracies(panel: Axes, records: Sequence[Record], means: Sequence[Record])
             f"{float(mean['value']):.3f}", (x + 0.24, float(mean["value"])), va="center", fontsize=8, color=INK
         )
     panel.set_xticks(
-        range(len(means)), [f"{m['model']}\n{m['parameters']} parameters".replace(" conv", "\nconv") for m in means]
+        range(len(means)), [f"{m['model']}\n{m['parameters']}\nparameters".replace(" conv", "\nconv") for m in means]
     )
     panel.set(xlim=(-0.5, len(means) - 0.2))
     panel.set_title("digits: test accuracy")
