@@ -43,6 +43,7 @@ SECONDS, QUICK_SECONDS = 45.0, 10.0
 QUICK_TARGETS = ("cusp_volume", "geodesic_real")
 TARGETS = ("signature", *GEOMETRY)
 STARTS, QUICK_STARTS = 3, 2
+RIVAL_SETS = ("all", "translations", "slope")  # the independent columns are there for the ranking
 PYKAN = {1: "pykan, 1 hidden node", 5: "pykan, 5 hidden nodes"}
 
 
@@ -125,7 +126,8 @@ def _classes(knots: Knots, sets: Mapping[str, Sequence[str]], seed: int, options
     y, rows = knots.signature, []
     for inputs, names in sets.items():
         X = knots.columns(names)
-        for model in MODELS if options.quick else (*MODELS, *RIVALS):
+        rivals = inputs in RIVAL_SETS and not options.quick
+        for model in (*MODELS, *RIVALS) if rivals else MODELS:
             fitted = fit_model(model, X[train], y[train], seed, starts=QUICK_STARTS if options.quick else STARTS)
             score = fitted.accuracy(X[test], y[test])
             options.say(f"seed {seed}, {inputs}: {model} {score:.3f}")
@@ -137,7 +139,7 @@ def _classes(knots: Knots, sets: Mapping[str, Sequence[str]], seed: int, options
             if model.startswith("KAN") and inputs in ("all", "independent"):
                 for name, share in zip(names, shares(fitted, X[train])):
                     rows.append(Row("ranking", seed, name, f"{model}, {inputs}", "", float(share)))
-        if options.peer_python is not None and not options.quick:
+        if options.peer_python is not None and rivals:
             rows += _pykan(options.peer_python, inputs, (X[train], y[train]), (X[test], y[test]), seed, options)
     return rows
 
