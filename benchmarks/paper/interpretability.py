@@ -78,7 +78,7 @@ def make(options: Options) -> Table:
         if options.peer_python is not None and not options.quick:
             data, new = example.sample(ROWS, 0), example.sample(NEW, 1000)
             rows.append(pykan_row(example, data, new, 0, options.peer_python))
-            options.say(f"{PYKAN}, {_line(rows[-1])}, error {rows[-1][8]:.1e}, of its network {rows[-1][10]}")
+            options.say(f"{PYKAN}, {_line(rows[-1])}, error {rows[-1][8]:.1e}")
     for seed in range(options.seeds):
         rows += _network_rows(seed)
     for seed in range(options.seeds):
