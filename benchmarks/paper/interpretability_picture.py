@@ -44,7 +44,7 @@ def draw(records: Sequence[Record]) -> Figure:
         if record["asked of"] not in RIVALS:
             first.setdefault(record["example"], record)
     with style():
-        figure = Figure(figsize=(12.0, 10.6), layout="none")
+        figure = Figure(figsize=(12.0, 11.6), layout="none")
         FigureCanvasAgg(figure)
         places = iter([(i, j) for i in range(SIZE[0]) for j in range(SIZE[1])])
 
@@ -83,9 +83,9 @@ def _panel(figure: Figure, i: int, j: int, title: str, caption: str, rivals: str
     left, bottom = j * width, 1 - (i + 1) * height
     figure.text(left + width / 2, bottom + 0.93 * height, title, ha="center", va="center", color=INK, fontsize=9.5)
     color = SYMBOLIC if exact else MUTED
-    place = 0.10 if rivals else 0.07
+    place = 0.11 if rivals else 0.07
     figure.text(left + width / 2, bottom + place * height, caption, ha="center", va="center", color=color, fontsize=10)
-    figure.text(left + width / 2, bottom + 0.02 * height, rivals, ha="center", va="center", color=MUTED, fontsize=7.5)
+    figure.text(left + width / 2, bottom + 0.03 * height, rivals, ha="center", va="center", color=MUTED, fontsize=7.5)
     low = 0.30 if plot and rivals else 0.27 if plot else 0.16  # the numbers and the name of an axis take room
     return figure.add_axes((left + 0.06 * width, bottom + low * height, 0.88 * width, (0.87 - low) * height))
 
