@@ -57,7 +57,7 @@ def _errors(panel: Axes, records: Sequence[Record]) -> None:
     panel.axvline(1, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
     panel.set(xscale="log", yticks=range(len(names)), yticklabels=reversed(names))
     panel.set_xlabel("relative RMSE on test rows, a dot a seed, bar: mean; dashed: the mean of y as prediction")
-    panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
     panel.xaxis.set_major_formatter(FormatStrFormatter("%g"))
     panel.xaxis.set_minor_formatter(NullFormatter())
     panel.tick_params(axis="y", length=0, labelcolor=INK)
