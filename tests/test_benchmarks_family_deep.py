@@ -86,6 +86,7 @@ def test_claims_can_fail() -> None:
         good: dict[str, list[object]] = {}
         for name in CONTESTANTS:
             good[name] = [name, 0, 0.1, "", 0, 1e-2, 100, 1.0, 1.0, 1.0, 0.8, "", ""]
+            good[name][2] = 0.4 if name.startswith("plain") else 0.1
         good["plain stack, default first weights"][9] = 1e-6
         good["plain stack, variance kept"][10] = 0.05
         for column, value in changes.items():
@@ -95,3 +96,5 @@ def test_claims_can_fail() -> None:
     assert all(deep._checks(rows(), quick=True).values())
     for bad in ({"diverged": 1}, {"count": 150}, {"values": 0.4}, {"gradients": 3.0}):
         assert not all(deep._checks(rows(**bad), quick=True).values()), bad
+    assert all(deep._checks(rows(), quick=False).values())
+    assert not all(deep._checks(rows(error=0.3), quick=False).values())

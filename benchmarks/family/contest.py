@@ -11,21 +11,11 @@ from typing import Literal
 from scipy.stats import t
 from torch import Tensor, nn
 
-from benchmarks.foundation.tables import Table
-
 from .training import Loss, Trained, train
 
-__all__ = ["Entry", "PictureTable", "Split", "against", "compete"]
+__all__ = ["Entry", "Split", "against", "compete"]
 
 Rows = tuple[Tensor, Tensor]
-
-
-class PictureTable(Table):
-    """A table whose last column, numbers for the picture, is written but not printed."""
-
-    def text(self) -> str:
-        """As for `Table`."""
-        return Table(self.name, self.title, self.columns[:-1], [row[:-1] for row in self.rows], self.checks).text()
 
 
 @dataclass(frozen=True)
