@@ -107,6 +107,7 @@ def _deep(n: int, generator: torch.Generator) -> nn.Module:
 # them at first, those of the plain stack would shrink with the values, and its training diverges from there.
 CONTESTANTS: Mapping[str, Contestant] = {
     "DeepKAN": Contestant(_deep),
+    "DeepKAN, centred": Contestant(lambda n, g: DeepKAN(n, WIDTH, DEPTH, 1, centred=True, generator=g)),
     "DeepKAN, default first weights": Contestant(
         lambda n, g: DeepKAN(n, WIDTH, DEPTH, 1, init="power_law", generator=g)
     ),
