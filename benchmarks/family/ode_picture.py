@@ -38,7 +38,7 @@ def draw(records: Sequence[Record]) -> Figure:
         for state, panel in enumerate(series):
             _series(panel, records, truth, state)
         series[0].set_xticklabels([])
-        series[0].set_title("from 36 rows of t ≤ 3.5 (grey) to t = 14; of five seeds the median one")
+        series[0].set_title("from 36 rows of t ≤ 3.5 (grey) to t = 14; of each model the median seed")
         series[0].legend(ncols=5, loc="upper center", bbox_to_anchor=(0.5, -0.02), handlelength=1.6)
         series[1].set_xlabel("t")
         _orbit(orbit, records, truth)
