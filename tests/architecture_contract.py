@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from kanlib import attribute
+from kanlib import KANLayer, attribute
 from kanlib.architectures.inside import inside, layer_inputs
 from kanlib.errors import InputError, KanlibError
 
@@ -149,7 +149,7 @@ class ArchitectureContract:
         """What the core's tools (plots, prune, symbolify) are given: the layer as a KAN, and the rows it gets."""
         module = self.make(dtype=torch.float64)
         x = self._inputs(5, torch.float64)
-        reached = layer_inputs(module, *x)
+        reached = [layer for layer in layer_inputs(module, *x) if type(layer) is KANLayer]
         names = {layer: name for name, layer in module.named_modules()}
         for layer in reached:
             network, rows = inside(module, names[layer], *x)

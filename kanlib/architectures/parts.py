@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from kanlib.bases import Extrapolate
 from kanlib.errors import InputError
 from kanlib.grids import update_layer_grid
 
@@ -16,7 +17,7 @@ from .inside import layer_inputs
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["LayerOptions", "fit_grids", "linear", "with_generator"]
+__all__ = ["LayerOptions", "draw_normal", "fit_grids", "layer_norm", "linear", "with_generator"]
 
 
 class LayerOptions(TypedDict, total=False):
@@ -27,8 +28,8 @@ class LayerOptions(TypedDict, total=False):
     basis: str
     grid_range: tuple[float, float]
     base: str | None
-    knots: str
-    extrapolate: str
+    knots: Literal["uniform", "free"]
+    extrapolate: Extrapolate
     init: str
     generator: torch.Generator | None
     device: torch.device | str | None
@@ -71,6 +72,30 @@ def linear(in_features: int, out_features: int, *, bias: bool = True, **options:
         noise = torch.empty(parameter.shape, dtype=parameter.dtype, device=generator.device)
         parameter.copy_(noise.uniform_(-1.0, 1.0, generator=generator) / math.sqrt(in_features))
     return layer
+
+
+def layer_norm(features: int, **options: Unpack[LayerOptions]) -> nn.LayerNorm:
+    """`torch.nn.LayerNorm` of the options' device and dtype.
+
+    Examples
+    --------
+    >>> layer_norm(3, dtype=torch.float64).weight.dtype
+    torch.float64
+    """
+    return nn.LayerNorm(features, device=options.get("device"), dtype=options.get("dtype"))
+
+
+def draw_normal(shape: tuple[int, ...], sigma: float, **options: Unpack[LayerOptions]) -> Tensor:
+    """Normal numbers for first weights: drawn where the generator lives, then moved to the options' device.
+
+    Examples
+    --------
+    >>> draw_normal((2, 3), 0.1).shape
+    torch.Size([2, 3])
+    """
+    generator = options.get("generator") or torch.Generator().manual_seed(0)
+    noise = torch.empty(shape, dtype=options.get("dtype"), device=generator.device).normal_(generator=generator)
+    return (noise * sigma).to(options.get("device") or torch.get_default_device())
 
 
 @torch.no_grad()
