@@ -51,6 +51,7 @@ class _KANEstimator(BaseEstimator):
         *,
         grid_size: int = 5,
         degree: int = 3,
+        basis: str = "bspline",
         method: str = "auto",
         max_steps: int | None = None,
         starts: int = 1,
@@ -70,6 +71,7 @@ class _KANEstimator(BaseEstimator):
         self.hidden_widths = hidden_widths
         self.grid_size = grid_size
         self.degree = degree
+        self.basis = basis
         self.method = method
         self.max_steps = max_steps
         self.starts = starts
@@ -96,6 +98,7 @@ class _KANEstimator(BaseEstimator):
             [X.shape[1], *hidden, n_outputs],
             grid_size=self.grid_size,
             degree=self.degree,
+            basis=self.basis,
             input_names=None if names is None else [str(name) for name in names],
             generator=torch.Generator().manual_seed(seed),
             device=self.device,
@@ -146,7 +149,9 @@ class KANRegressor(RegressorMixin, _KANEstimator):
         Nodes of the hidden layers; an entry is a number, or (sums, products) as for :class:`kanlib.KAN`. The first and
         last width follow from the data. A number stands for one hidden layer; empty for an additive model.
     grid_size, degree : int
-        Cells and degree of the splines.
+        Cells and degree of the splines; every edge has grid_size + degree functions.
+    basis : str
+        A name of :data:`kanlib.bases.BASES`, B-splines by default.
     method, starts, learning_rate, batch_size, l1, entropy, roughness, grid_schedule, patience, progress
         As for :func:`kanlib.fit`. The roughness is against the squared error of the standardised target.
     max_steps : int, optional

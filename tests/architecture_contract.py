@@ -9,6 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from kanlib import KANLayer, attribute
+from kanlib.architectures.inside import inside, layer_inputs
 from kanlib.errors import InputError, KanlibError
 
 BASES = (
@@ -142,6 +144,18 @@ class ArchitectureContract:
         y.square().sum().backward()
         assert tuple(y.shape) == self.output_shape(3) and bool(y.isfinite().all())
         assert all(bool(p.grad.isfinite().all()) for p in module.parameters() if p.grad is not None)
+
+    def test_layers_inside_are_networks_of_their_own(self) -> None:
+        """What the core's tools (plots, prune, symbolify) are given: the layer as a KAN, and the rows it gets."""
+        module = self.make(dtype=torch.float64)
+        x = self._inputs(5, torch.float64)
+        reached = [layer for layer in layer_inputs(module, *x) if type(layer) is KANLayer]
+        names = {layer: name for name, layer in module.named_modules()}
+        for layer in reached:
+            network, rows = inside(module, names[layer], *x)
+            assert torch.equal(network(rows), layer(rows)) and bool(
+                torch.isfinite(attribute(network, rows).inputs).all()
+            )
 
     def test_inputs_of_another_width_are_refused(self) -> None:
         first, *rest = self._inputs(2)

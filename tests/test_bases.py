@@ -15,7 +15,7 @@ from scipy.interpolate import BSpline as SciPySpline
 from scipy.special import eval_legendre
 from torch import Tensor
 
-from kanlib import KAN, KANLayer, attribute, fit, load, prune, refine, save, update_grid
+from kanlib import KAN, KANLayer, KANRegressor, attribute, fit, load, prune, refine, save, update_grid
 from kanlib.bases import BASES, Basis, get_basis
 from kanlib.bases.wavelets import dyadic
 from kanlib.errors import InputError
@@ -175,9 +175,10 @@ def test_waves_bumps_and_hats() -> None:
     for m in (1, 2, 3):
         waves += [np.cos(m * np.pi * u), np.sin(m * np.pi * u)]
     np.testing.assert_allclose(_columns("fourier"), np.stack(waves, 1), atol=1e-12)
+    v = (u[:, None] - np.linspace(-1.5, 1.5, 7)) * 2  # one centre beyond each end
+    np.testing.assert_allclose(_columns("gaussian"), np.exp(-(v**2)), atol=1e-12)
     centres = np.linspace(-1, 1, 7)
     v = (u[:, None] - centres) * 3
-    np.testing.assert_allclose(_columns("gaussian"), np.exp(-(v**2)), atol=1e-12)
     np.testing.assert_allclose(_columns("piecewise_linear"), np.maximum(0, 1 - np.abs(v)), atol=1e-12)
     broken = np.interp(u, centres, centres**2)
     np.testing.assert_allclose(_columns("piecewise_linear") @ centres**2, broken, atol=1e-12)
@@ -185,7 +186,7 @@ def test_waves_bumps_and_hats() -> None:
 
 def test_partial_fractions_have_the_poles_they_name() -> None:
     u = _u()[1]
-    columns, centres, h = _columns("rational"), np.linspace(-1, 1, 3), 1.0
+    columns, centres, h = _columns("rational"), np.array([-2.0, 0.0, 2.0]), 3.0
     for m, centre in enumerate(centres):
         fraction = 1 / ((u - centre) / h - 1j)  # v / (1 + v^2) + i / (1 + v^2)
         np.testing.assert_allclose(columns[:, 1 + m], fraction.imag, atol=1e-12)
@@ -270,6 +271,12 @@ def test_pruned_saved_attributed_and_drawn(name: str, tmp_path: object) -> None:
     assert KAN.from_config(model.config()).layers[0].basis == name
     for draw in (plot_network, plot_edges):
         assert draw(model, X) is not None
+
+
+def test_estimators_take_one() -> None:
+    X, y = _table()
+    model = KANRegressor((), basis="fourier", grid_size=9).fit(X.numpy(), y.numpy())
+    assert model.network_.layers[0].basis == "fourier" and model.score(X.numpy(), y.numpy()) > 0.99
 
 
 @everywhere

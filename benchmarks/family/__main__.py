@@ -9,7 +9,9 @@ from benchmarks.parts import run
 
 __all__ = ["PARTS", "main"]
 
-PARTS: tuple[str, ...] = (*("convolution", "skan", "karat", "tkan", "autoencoder", "kamoe", "har", "ode", "deep"),)
+PARTS: tuple[str, ...] = (
+    *("bases", "convolution", "skan", "karat", "tkan", "autoencoder", "kamoe", "har", "ode", "deep"),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -14,7 +14,7 @@ from kanlib import KANLayer
 from .efficient_kan import EfficientKANLayer
 from .tables import Table
 
-__all__ = ["SIZES", "contestants", "layer_table"]
+__all__ = ["SIZES", "contestants", "layer_table", "rounds"]
 
 # batch, in, out, G
 SIZES = ((1024, 64, 64, 5), (1024, 256, 256, 5), (256, 784, 64, 5), (1024, 64, 64, 32))
@@ -43,7 +43,7 @@ def layer_table(repetitions: int, sizes: Sequence[tuple[int, int, int, int]] = S
     rows: list[list[object]] = []
     checks: dict[str, bool] = {}
     for size in sizes:
-        times = _rounds(contestants(size), repetitions)
+        times = rounds(contestants(size), repetitions)
         ratios = [peer / ours for peer, ours in zip(times["efficient-kan"], times["kanlib"])]
         for name, values in times.items():
             ratio = _quartiles(ratios) if name == "efficient-kan" else ("", "", "")
@@ -61,7 +61,8 @@ def layer_table(repetitions: int, sizes: Sequence[tuple[int, int, int, int]] = S
     )
 
 
-def _rounds(modules: dict[str, tuple[nn.Module, Tensor]], repetitions: int) -> dict[str, list[float]]:
+def rounds(modules: dict[str, tuple[nn.Module, Tensor]], repetitions: int) -> dict[str, list[float]]:
+    """Seconds of forward and backward of every module, which take turns."""
     times: dict[str, list[float]] = {name: [] for name in modules}
     upstream = {name: torch.ones_like(module(x)) for name, (module, x) in modules.items()}
     for number in range(-2, repetitions):  # two rounds to warm up

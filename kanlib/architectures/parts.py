@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from kanlib.errors import InputError
 from kanlib.grids import update_layer_grid
-from kanlib.layer import KANLayer
+
+from .inside import layer_inputs
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["LayerOptions", "fit_grids", "linear", "with_generator"]
+__all__ = ["LayerOptions", "draw_normal", "fit_grids", "layer_norm", "linear", "with_generator"]
 
 
 class LayerOptions(TypedDict, total=False):
@@ -73,13 +73,37 @@ def linear(in_features: int, out_features: int, *, bias: bool = True, **options:
     return layer
 
 
+def layer_norm(features: int, **options: Unpack[LayerOptions]) -> nn.LayerNorm:
+    """`torch.nn.LayerNorm` of the options' device and dtype.
+
+    Examples
+    --------
+    >>> layer_norm(3, dtype=torch.float64).weight.dtype
+    torch.float64
+    """
+    return nn.LayerNorm(features, device=options.get("device"), dtype=options.get("dtype"))
+
+
+def draw_normal(shape: tuple[int, ...], sigma: float, **options: Unpack[LayerOptions]) -> Tensor:
+    """Normal numbers for first weights: drawn where the generator lives, then moved to the options' device.
+
+    Examples
+    --------
+    >>> draw_normal((2, 3), 0.1).shape
+    torch.Size([2, 3])
+    """
+    generator = options.get("generator") or torch.Generator().manual_seed(0)
+    noise = torch.empty(shape, dtype=options.get("dtype"), device=generator.device).normal_(generator=generator)
+    return (noise * sigma).to(options.get("device") or torch.get_default_device())
+
+
 @torch.no_grad()
 def fit_grids(module: nn.Module, *inputs: Any, rounds: int = 2, margin: float = 0.05) -> None:
     """Size the grids of all KAN layers inside any module by the values that reach them, in place.
 
-    The module is called on the inputs; what each `KANLayer` gets is kept, over all its calls (a recurrent layer has
-    many), and its grid is fitted to it as by `kanlib.update_grid`: the curves stay what they were. A later layer's
-    values move a little when the grids before it do, hence more than one round.
+    Each grid is fitted to what its layer gets, over all its calls (a recurrent layer has many), as by
+    `kanlib.update_grid`: the curves stay what they were. A later layer's values move a little when the grids before it
+    do, hence more than one round.
 
     Parameters
     ----------
@@ -97,40 +121,15 @@ def fit_grids(module: nn.Module, *inputs: Any, rounds: int = 2, margin: float = 
 
     Examples
     --------
+    >>> from kanlib import KANLayer
     >>> model = nn.Sequential(KANLayer(1, 3), nn.Tanh(), KANLayer(3, 1))
     >>> fit_grids(model, torch.tensor([[0.0], [10.0]]), margin=0.0)
     >>> model[0].grid[0, [0, -1]]
     tensor([ 0., 10.])
     """
-    training = module.training
-    module.eval()
-    try:
-        for _ in range(rounds):
-            seen = _record(module, inputs)
-            if not seen:
-                raise InputError("fit_grids saw no KANLayer at work in the module; expected one at least.")
-            for layer, values in seen.items():
-                update_layer_grid(layer, torch.cat(values), margin=margin)
-    finally:
-        module.train(training)
-
-
-def _record(module: nn.Module, inputs: tuple[Any, ...]) -> dict[KANLayer, list[Tensor]]:
-    """What every KAN layer gets while the module is called, as rows."""
-    seen: dict[KANLayer, list[Tensor]] = {}
-
-    def hook_of(layer: KANLayer) -> Callable[[nn.Module, tuple[Any, ...]], None]:
-        def keep(_: nn.Module, given: tuple[Any, ...]) -> None:
-            seen.setdefault(layer, []).append(given[0].detach().reshape(-1, layer.in_features))
-
-        return keep
-
-    hooks = [
-        layer.register_forward_pre_hook(hook_of(layer)) for layer in module.modules() if isinstance(layer, KANLayer)
-    ]
-    try:
-        module(*inputs)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return seen
+    for _ in range(rounds):
+        seen = layer_inputs(module, *inputs)
+        if not seen:
+            raise InputError("fit_grids saw no KANLayer at work in the module; expected one at least.")
+        for layer, rows in seen.items():
+            update_layer_grid(layer, rows, margin=margin)

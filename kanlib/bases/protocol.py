@@ -13,10 +13,12 @@ gives nothing, and "periodic" repeats the range. Every float gives a finite valu
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import lru_cache
 from typing import Literal, get_args
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from kanlib.errors import InputError
@@ -161,10 +163,7 @@ class UnitBasis(Basis):
         return values
 
     def roughness(self, grid: Tensor, degree: int, *, uniform: bool = True) -> Tensor:
-        size = grid.shape[1] - 1 + degree
-        places, weights = np.polynomial.legendre.leggauss(_QUADRATURE * size)
-        bends = self.functions(torch.from_numpy(places), size, 2).to(grid)
-        energy = bends.T @ (torch.from_numpy(weights).to(grid)[:, None] * bends)
+        energy = torch.from_numpy(_energy(self, grid.shape[1] - 1 + degree)).to(grid)
         # int f_xx^2 dx = (2 / width)^3 int f_uu^2 du
         return energy * (2.0 / (grid[:, -1] - grid[:, 0]))[:, None, None] ** 3
 
@@ -175,3 +174,12 @@ class UnitBasis(Basis):
         size = grid_size + degree
         points = torch.from_numpy(np.polynomial.chebyshev.chebpts1(4 * size))
         return (points + 1) / 2, torch.linalg.pinv(self.functions(points, size), rtol=1e-10)
+
+
+@lru_cache(maxsize=256)
+def _energy(basis: UnitBasis, size: int) -> NDArray[np.float64]:
+    """Integrals over [-1, 1] of products of second derivatives: they depend on nothing else, and every step asks."""
+    places, weights = np.polynomial.legendre.leggauss(_QUADRATURE * size)
+    bends = basis.functions(torch.from_numpy(places), size, 2).numpy()
+    energy: NDArray[np.float64] = bends.T @ (weights[:, None] * bends)
+    return energy

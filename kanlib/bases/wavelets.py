@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from fractions import Fraction
-from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -19,7 +17,6 @@ from .protocol import UnitBasis
 __all__ = ["DoG", "MexicanHat", "Morlet"]
 
 
-@lru_cache(maxsize=256)
 def dyadic(size: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Centres and scales of the first wavelets.
 
@@ -33,8 +30,9 @@ def dyadic(size: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
     level = 0
     while len(centres) < size:
         count = 2 ** (level + 1)
-        places = sorted((Fraction(m, count) for m in range(count + 1)), key=lambda place: place.denominator)
-        centres += [float(2 * place - 1) for place in places]
+        # ends, the middle, quarters, eighths, ...: m / count has the denominator count / gcd(m, count)
+        places = sorted(range(count + 1), key=lambda m: count // math.gcd(m, count))
+        centres += [2.0 * m / count - 1.0 for m in places]
         scales += [0.5**level] * (count + 1)
         level += 1
     return tuple(centres[:size]), tuple(scales[:size])
