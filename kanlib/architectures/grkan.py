@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
@@ -10,7 +10,7 @@ from kanlib.checks import check_input
 from kanlib.errors import InputError
 from kanlib.layer import KANLayer
 
-from .parts import LayerOptions, linear, with_generator
+from .parts import LayerOptions, layer_norm, linear, with_generator
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -74,12 +74,11 @@ class GRKAN(nn.Module):
         self.in_features, self.out_features = in_features, out_features
         options = with_generator(options)
         first, second = LayerOptions(base="elu") | options, LayerOptions(base="silu") | options
-        place: dict[str, Any] = {"device": options.get("device"), "dtype": options.get("dtype")}
         self.first = KANLayer(in_features, hidden_features, **first)
         self.second = KANLayer(hidden_features, hidden_features, **second)
         self.gate = linear(hidden_features, 2 * out_features, **options)
         self.skip = nn.Identity() if in_features == out_features else linear(in_features, out_features, **options)
-        self.norm = nn.LayerNorm(out_features, **place) if normalize else nn.Identity()
+        self.norm = layer_norm(out_features, **options) if normalize else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs (..., out_features) of inputs (..., in_features); errors as for `kanlib.KANLayer`."""
