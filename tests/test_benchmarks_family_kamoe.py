@@ -136,8 +136,9 @@ def test_claims_can_fail() -> None:
     assert all(kamoe._checks(good).values())
     for worse in (
         row(MODELS[0], 0.4, 0.9),
-        row(MODELS[0], 0.95, 0.6),
-        row(MODELS[2], 0.9, 0.95),
+        row(MODELS[1], 0.9, 0.6),
+        row(MODELS[3], 0.5, 0.4),
+        row(MODELS[2], 0.96, 0.4),
         row(squares, 0.9, 0.6),
     ):
         assert not all(kamoe._checks([worse if old[1] == worse[1] else old for old in good]).values())

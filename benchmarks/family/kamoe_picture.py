@@ -24,7 +24,7 @@ __all__ = ["draw"]
 
 CELLS = 41
 REGIMES = ("#0072b2", "#e69f00", "#009e73")
-TITLES = dict(zip(MODELS, ("GRKAN", "one KAN layer", "GRN", "linear", "one MLP", "one KAN")))
+TITLES = dict(zip(MODELS, ("GRKAN", "KAN layer", "GRN", "linear", "one MLP", "one KAN")))
 GATES = MODELS[:4]
 SQUARES = "formula of the gate, squares"
 
