@@ -46,7 +46,7 @@ def adapt_grids(model: KAN, x: Tensor, *, outside: float = OUTSIDE, margin: floa
         if not all(bool((value.abs() <= largest(value.dtype)).all()) for value in values):
             return False  # a divergence, which the tracker will see
         learning = [
-            k >= first and layer.coefficients.requires_grad and layer.extrapolate != "periodic"
+            k >= first and layer.coefficients.requires_grad and not layer.repeats
             for k, layer in enumerate(model.layers)
         ]
         if not any(

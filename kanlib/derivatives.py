@@ -11,7 +11,7 @@ with f' and f'' of the splines in closed form, so no graph of a backward pass is
 Laplacian is wanted, only the sum over k = l is carried along (the forward Laplacian of Li et al., Nature Machine
 Intelligence 6 (2024) 209). Everything stays in torch's graph: a loss of derivatives has gradients in the weights.
 
-Splines go on as straight lines outside their grids, and those of degree 1 bend nowhere: there only the base function
+Curves go on as straight lines outside their grids, and splines of degree 1 bend nowhere: there only the base function
 has a second derivative. So give the network the range of the points (``grid_range``, or `kanlib.update_grid`).
 """
 

@@ -122,9 +122,10 @@ def fit(
 
     A deep network's first node starts from the additive fit of y where that explains more than the network as it is;
     elsewhere the first 20 of the steps (at most a quarter) are L-BFGS steps. Both lead to a good minimum more often.
-    The last grid reaches beyond the hidden values by a tenth of their range, and cells without data continue the
-    polynomials next to them: a faint penalty on differences of order degree + 1, weighed by the residuals. A grid that
-    will be refined is left when steps gain less than 1e-4. :func:`kanlib.gauss_newton.gauss_newton` is the bare solver.
+    The last grid reaches beyond the hidden values by a tenth of their range, and splines in cells without data continue
+    the polynomials next to them: a faint penalty on differences of order degree + 1 (of other bases: on coefficients
+    that calm curves do not need), weighed by the residuals. A grid that will be refined is left when steps gain less
+    than 1e-4. :func:`kanlib.gauss_newton.gauss_newton` is the bare solver.
 
     Continual learning: a fit to new rows changes a network of one layer only where these rows have a say, if nothing in
     it reaches further than splines do: no base function (``base=None``), and for L-BFGS and Adam no bias that learns

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .bases import UnitBasis, get_basis
+from .bases import get_basis
 from .breakpoints import data_range, quantile_grid, uniform_grid
 from .checks import check_input
 from .errors import InputError
@@ -21,6 +21,9 @@ from .splines import solve_coefficients
 @torch.no_grad()
 def update_grid(model: KAN, x: Tensor, *, margin: float = 0.01) -> None:
     """Fit every grid to the values its inputs take on data, and refit the curves to what they were.
+
+    Each curve becomes the nearest one that the basis has on the new grid. For Fourier series and Morlet wavelets that
+    may be far off, since their functions belong to a range: size such grids before training.
 
     Uniform grids span the range of the data, free knots follow their quantiles, grids that repeat
     (``extrapolate="periodic"``) stay. Layers are done in order,
@@ -57,7 +60,7 @@ def update_grid(model: KAN, x: Tensor, *, margin: float = 0.01) -> None:
 @torch.no_grad()
 def update_layer_grid(layer: KANLayer, x: Tensor, *, margin: float = 0.01) -> None:
     """`update_grid` for a single layer."""
-    if layer.extrapolate == "periodic":
+    if layer.repeats:
         return  # the length of its grid is a period, not the range of some data
     x = check_input("update_grid", x, layer.in_features, layer.coefficients.dtype).reshape(-1, layer.in_features)
     bad = int((~x.isfinite()).any(-1).sum())
@@ -78,7 +81,8 @@ def refine(model: KAN, grid_size: int | Sequence[int]) -> KAN:
     """A new network of another grid size that computes the same; the given one stays as it is.
 
     Exact to rounding where a uniform grid of B-splines is cut into whole parts (knot insertion); least squares
-    otherwise, which loses nothing where the fewer functions are among the more (polynomials, Fourier, wavelets).
+    otherwise, which loses nothing where the fewer functions are among the more (polynomials, Fourier, wavelets), and
+    a little elsewhere (Gaussians, partial fractions, hats).
 
     Parameters
     ----------
@@ -164,14 +168,10 @@ def _refit(layer: KANLayer, grid: Tensor, degree: int | None = None) -> Tensor:
     grid, old = grid.double(), layer.grid.double()
     own, new = layer.degree, layer.degree if degree is None else degree
     basis, uniform = get_basis(layer.basis), layer.knots == "uniform"
-    if isinstance(basis, UnitBasis):
-        share, _ = basis.projection(max(layer.grid_size, grid.shape[1] - 1), max(own, new))
-        points = torch.lerp(grid[:, :1], grid[:, -1:], share.to(grid)).T
-    else:
-        share = torch.linspace(0, 1, 4 * (max(own, new) + 1) + 1, dtype=grid.dtype, device=grid.device)[:-1]
-        points = torch.lerp(grid[:, :-1, None], grid[:, 1:, None], share).flatten(1)  # (in, G * per cell)
-        points = torch.cat([points, grid[:, -1:]], dim=1).T
-    known = basis.values(points, old, own, extrapolate=layer.extrapolate, uniform=uniform)
+    points = basis.sample_points(grid, max(own, new))
+    # A grid that repeats has not moved, and its end, a point among them, is not its start.
+    rule = "linear" if layer.repeats else layer.extrapolate
+    known = basis.values(points, old, own, extrapolate=rule, uniform=uniform)
     values = torch.einsum("nif,oif->noi", known, layer.coefficients.double())
     design = basis.values(points, grid, new, uniform=uniform)
     return solve_coefficients(design, values).to(layer.coefficients.dtype)

@@ -19,7 +19,7 @@ def _zero_spline(n_in: int, n_out: int, n_basis: int) -> tuple[float, float]:
 
 
 def _lecun(n_in: int, n_out: int, n_basis: int) -> tuple[float, float]:
-    # An input sees n_basis coefficients through a partition of unity, about one of them at a time.
+    # An input sees n_basis B-splines through a partition of unity, about one of them at a time.
     return n_in**-0.5, n_in**-0.5
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from .bases import get_basis
 from .primitives import PRIMITIVES
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ class LayerPlan:
     """The adjustable constants of one layer, in the order in which they are packed.
 
     First the coefficients of the live spline edges (edge by edge, ``F`` features each), then the constants
-    ``a, b, c`` (and ``p``) of the fixed edges, then the biases of the nodes that need one: a node with a spline
-    edge does not, because its B-splines already sum to one.
+    ``a, b, c`` (and ``p``) of the fixed edges, then the biases of the nodes that need one: a node with a learned
+    edge does not where the basis already holds the constant (B-splines sum to one).
 
     Attributes
     ----------
@@ -232,7 +233,8 @@ def _plan_layer(layer: KANLayer) -> LayerPlan:
         for (i, j), name in layer.fixed_edges().items()
         if bool(layer.mask[j, i])
     )
-    bias_nodes = (~spline.any(dim=1)).nonzero()[:, 0]
+    hold = get_basis(layer.basis).constant(layer.coefficients.shape[-1]) is not None
+    bias_nodes = (~(spline.any(dim=1) & hold)).nonzero()[:, 0]
     n_features = layer.weights().shape[-1]
     owner = torch.cat(
         [

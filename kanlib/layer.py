@@ -30,7 +30,8 @@ class KANLayer(FixedEdges):
     grid_size : int
         Number of grid cells G.
     degree : int
-        Degree k of the splines, 0 to 5. Every edge has G + k functions, whatever the basis.
+        Degree k of the splines, 0 to 5. Every edge has G + k functions, whatever the basis; so polynomials of degree
+        n or less are ``basis="chebyshev", grid_size=1, degree=n``.
     basis : str
         A name of `kanlib.bases.BASES`: "bspline" (B-splines), "gaussian", "chebyshev", "legendre", "fourier",
         "mexican_hat", "morlet", "dog", "rational" or "piecewise_linear". All but the first need of a grid only its
@@ -42,7 +43,8 @@ class KANLayer(FixedEdges):
         Whether grids keep cells of equal width (closed form, fast) or may have any breakpoints (B-splines only).
     extrapolate : {"linear", "constant", "zero", "periodic"}
         What the basis does outside the grid: its value and slope go on, its value does, nothing is there, or the grid's
-        range repeats.
+        range repeats. With "periodic" the period is that of ``grid_range`` (the grid never follows data), base
+        functions do not repeat (take ``base=None``), and only "fourier" is smooth across the seam.
     init : {"power_law", "zero_spline", "lecun", "xavier"}
     generator : torch.Generator, optional
         Source of the random first weights; with none, a generator with seed 0: the same layer every time.
@@ -127,6 +129,11 @@ class KANLayer(FixedEdges):
                 noise = torch.empty(parameter.shape, dtype=parameter.dtype, device=generator.device)
                 parameter.copy_(noise.normal_(generator=generator) * sigma)
         self.bias.zero_()
+
+    @property
+    def repeats(self) -> bool:
+        """Whether the grid's range is a period: no point lies outside, and the grid does not follow data."""
+        return self.extrapolate == "periodic"
 
     @property
     def grid_size(self) -> int:
@@ -259,11 +266,25 @@ class KANLayer(FixedEdges):
     def out_of_grid_fraction(self, x: Tensor) -> Tensor:
         """Share of the points that lie outside the grid, for every input; shape (in_features,)."""
         x = self._checked(x).detach().reshape(-1, self.in_features)
+        if self.repeats:
+            return torch.zeros_like(self.grid[:, 0])
         outside = (x < self.grid[:, 0]) | (x > self.grid[:, -1])
         return outside.to(self.grid.dtype).sum(0) / max(len(x), 1)
 
     def _checked(self, x: Tensor) -> Tensor:
         return check_input("KANLayer", x, self.in_features, self.coefficients.dtype)
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """The fixed edges' names; and the basis, since coefficients of all bases have the same shape."""
+        state = super().get_extra_state()
+        return state if self.basis == "bspline" else {**state, "basis": self.basis}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Take over fixed edges; InputError where the state is one of another basis."""
+        basis = state.get("basis", "bspline")
+        if basis != self.basis:
+            raise InputError(f"the state is one of a layer with basis {basis!r}; expected {self.basis!r}, this one's.")
+        super().set_extra_state(state)
 
     def extra_repr(self) -> str:
         text = f"{self.in_features}, {self.out_features}, grid_size={self.grid_size}, degree={self.degree}"

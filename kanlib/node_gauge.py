@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from .bases import get_basis
 from .jacobian import LayerPlan, Trace
 
 if TYPE_CHECKING:
@@ -42,23 +43,30 @@ def rescaled(model: KAN, plans: Sequence[LayerPlan], passed: Trace, constants: S
     level[sums:] = 0.0  # the offset of a factor is not free
     with_base = plans[-1].layer.base is not None
     level = torch.where(flat | (level.abs() < (FAR_WITH_BASE if with_base else FAR) * size), 0.0, level)
-    # A bias is no constant of the solver, and is not scaled: it would become another offset of a factor.
+    # A bias that is no constant of the solver is not scaled: it would become another offset of a factor.
     kept = p.layer.bias.detach() != 0
     kept[:sums] = False
+    kept[p.bias_nodes] = False
     scale = torch.ones_like(size) if with_base else torch.where(kept, 1.0, size)
     if bool(((scale > SMALL) & (scale < LARGE) & (level == 0)).all()):
         return None
     values = constants[-2].clone()
     for node in level.nonzero()[:, 0].tolist():
-        values[_splines_of(p, node)] -= level[node]
+        values -= level[node] * _constant(p, node)
     return [*constants[:-2], values / scale[p.owner], constants[-1]]
 
 
-def _splines_of(p: LayerPlan, node: int) -> Tensor:
-    """Places of the spline coefficients of one edge of a node: B-splines sum to one, so that they hold its offset."""
+def _constant(p: LayerPlan, node: int) -> Tensor:
+    """What added to the layer's constants adds 1 to a node: to its bias, or to one of its curves."""
+    unit = p.layer.bias.new_zeros(p.n_constants)
+    biases = (p.bias_nodes == node).nonzero()[:, 0]
     edges = (p.out_index == node).nonzero()[:, 0]
-    if not len(edges):
-        return p.owner.new_zeros(0)
-    n_features, n_basis = p.layer.weights().shape[-1], p.layer.coefficients.shape[-1]
-    end = (int(edges[0]) + 1) * n_features
-    return torch.arange(end - n_basis, end, device=p.owner.device)
+    if len(biases):
+        unit[p.n_constants - p.bias_nodes.numel() + int(biases[0])] = 1.0
+    elif len(edges):
+        n_features, n_basis = p.layer.weights().shape[-1], p.layer.coefficients.shape[-1]
+        end = (int(edges[0]) + 1) * n_features
+        constant = get_basis(p.layer.basis).constant(n_basis)
+        assert constant is not None  # else there would be a bias
+        unit[end - n_basis : end] = constant.to(unit)
+    return unit

@@ -22,7 +22,7 @@ def stretch_grid(layer: KANLayer, value: Tensor, margin: float) -> None:
 
     A grid that repeats stays: its length is a period.
     """
-    if layer.extrapolate == "periodic":
+    if layer.repeats:
         return
     grid = layer.grid
     low, high = value.amin(dim=0), value.amax(dim=0)

@@ -58,7 +58,7 @@ def _check_condition(model: KAN, condition: Condition) -> None:
         raise InputError(f"The weight of a condition is {condition.weight!r}; expected a finite positive number.")
     used, grid = model.select(points), model.layers[0].grid
     slack = 1e-9 * (grid[:, -1] - grid[:, 0])
-    if bool(((used < grid[:, 0] - slack) | (used > grid[:, -1] + slack)).any()):
+    if not model.layers[0].repeats and bool(((used < grid[:, 0] - slack) | (used > grid[:, -1] + slack)).any()):
         raise InputError(
             f"Points go from {float(used.min()):.4g} to {float(used.max()):.4g}, beyond the first grid ("
             f"{float(grid.min()):.4g} to {float(grid.max()):.4g}), where splines do not bend; give the network "

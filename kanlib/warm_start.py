@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from .bases import get_basis
 from .gauss_newton import gauss_newton
 
 if TYPE_CHECKING:
@@ -51,12 +52,13 @@ def additive_start(model: KAN, X: Tensor, y: Tensor, sample_weight: Tensor | Non
         return False
     root = torch.ones_like(X[:, :1]) if sample_weight is None else sample_weight[:, None].sqrt()
     weights = first.weights()
-    weights[0] = _additive_fit(first.features(model.select(X)), _direction(y, root), root)
+    constant = get_basis(first.basis).constant(first.coefficients.shape[-1]) is None
+    weights[0], bias = _additive_fit(first.features(model.select(X)), _direction(y, root), root, constant)
     if not bool(torch.isfinite(weights).all()):
         return False
     trial = copy.deepcopy(model)
     trial.layers[0].set_weights(weights)
-    trial.layers[0].bias[0] = 0.0
+    trial.layers[0].bias[0] = bias
     losses = [
         gauss_newton(network, X, y, sample_weight=sample_weight, max_steps=0).loss
         for network in (trial, copy.deepcopy(model))
@@ -80,12 +82,16 @@ def _direction(y: Tensor, root: Tensor) -> Tensor:
     return column / (share * column.square()).sum().sqrt().clamp_min(1e-150)
 
 
-def _additive_fit(features: Tensor, target: Tensor, root: Tensor) -> Tensor:
-    """Least squares with a faint ridge, shape (in, F)."""
-    design = features.flatten(1) * root
+def _additive_fit(features: Tensor, target: Tensor, root: Tensor, constant: bool) -> tuple[Tensor, Tensor]:
+    """Least squares with a faint ridge: weights (in, F), and a constant where asked for, else zero."""
+    design = features.flatten(1)
+    if constant:
+        design = torch.cat([design, torch.ones_like(target)], dim=1)
+    design = design * root
     norms = design.norm(dim=0).clamp_min(1e-150)
     ridge = 1e-5 * torch.eye(design.shape[1], dtype=design.dtype, device=design.device)
     right = torch.cat([target * root, target.new_zeros(design.shape[1], 1)])
     q, r = torch.linalg.qr(torch.cat([design / norms, ridge]))  # lstsq does not give the same bits every time
     solved = torch.linalg.solve_triangular(r, q.T @ right, upper=True)[:, 0] / norms
-    return solved.reshape(features.shape[1:])
+    n_weights = features[0].numel()
+    return solved[:n_weights].reshape(features.shape[1:]), solved[n_weights:].sum()

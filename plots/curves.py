@@ -147,7 +147,7 @@ def sketch(
                 formula = edge_formula(name, constants[j, i].tolist(), variable)
             score = float(strengths[l][j, i])
             share = min(1.0, score / top) if top > 0.0 else 1.0
-            bounds = (float(grid[i, 0]), float(grid[i, -1]))
+            bounds = (-np.inf, np.inf) if layer.repeats else (float(grid[i, 0]), float(grid[i, -1]))
             edges.append(Edge(key, x[:, i], y[:, j, i], bounds, score, share, formula, name))
     kept_inputs = set(np.flatnonzero(live[0].any(axis=0)).tolist())
     nodes: list[tuple[int, ...]] = [tuple(sorted(kept_inputs))]

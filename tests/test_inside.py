@@ -42,6 +42,23 @@ def test_rows_of_all_calls_are_seen_and_nothing_changes() -> None:
     assert not module.step._forward_pre_hooks
 
 
+def test_modes_names_and_keywords_are_respected() -> None:
+    class Parts(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a = KANLayer(1, 1)
+            self.b, self.dropout = self.a, nn.Dropout()
+
+        def forward(self, x: Tensor) -> Tensor:
+            y: Tensor = self.b(x=self.dropout(x))
+            return y
+
+    module = Parts().train()
+    module.dropout.eval()
+    assert inside(module, "b", torch.zeros(3, 1))[0].layers[0] is module.a
+    assert module.training and module.a.training and not module.dropout.training
+
+
 def test_grids_cover_what_reaches_them_and_curves_stay() -> None:
     module, x = _Twice(), torch.rand(200, 2, dtype=F64)
     before = module.step(x).detach()

@@ -29,7 +29,19 @@ __all__ = ["TARGETS", "draw", "make"]
 GRID_SIZE, DEGREE = 17, 3  # twenty functions
 ROWS, NEW_ROWS = 1000, 4000
 SIZE = (1024, 64, 64, 5)  # batch, in, out, grid size
-COLUMNS = ("what", "basis", "target", "seed", "relative RMSE", "functions", "median ms", "ratio", "lower", "upper")
+COLUMNS = (
+    "what",
+    "basis",
+    "target",
+    "seed",
+    "relative RMSE",
+    "functions",
+    "at a point",
+    "median ms",
+    "ratio",
+    "lower",
+    "upper",
+)
 
 TARGETS: dict[str, Callable[[Tensor], Tensor]] = {
     "smooth": lambda x: torch.exp(x) / (1 + x.square()),
@@ -47,11 +59,12 @@ CLAIMS = (("chebyshev", "polynomial", 1e-6), ("legendre", "polynomial", 1e-6), (
 def make(options: Options) -> Table:
     """Errors of every basis on every target, and times."""
     rows: list[list[object]] = []
-    for name in BASES:
+    for name, basis in BASES.items():
+        at_a_point = basis.complexity(GRID_SIZE, DEGREE)
         for target in TARGETS:
             for seed in range(options.seeds):
                 error = relative_rmse(name, TARGETS[target], seed)
-                rows.append(["accuracy", name, target, seed, error, GRID_SIZE + DEGREE, "", "", "", ""])
+                rows.append(["accuracy", name, target, seed, error, GRID_SIZE + DEGREE, at_a_point, "", "", "", ""])
         options.say(f"{name}: {', '.join(f'{row[2]} {row[4]:.1e}' for row in rows[-len(TARGETS) * options.seeds :])}")
     rows += _times(5 if options.quick else 31)
     return Table(
@@ -91,7 +104,7 @@ def _times(repetitions: int) -> list[list[object]]:
         ratios = [own / spline for own, spline in zip(values, times["bspline"])]
         low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
         median = 1e3 * statistics.median(values)
-        rows.append(["speed", name, "", "", "", grid_size + DEGREE, median, middle, low, high])
+        rows.append(["speed", name, "", "", "", grid_size + DEGREE, "", median, middle, low, high])
     return rows
 
 

@@ -82,7 +82,8 @@ class KANConv(nn.Module):
         kernel = values.new_zeros(self.geometry.out_channels, len(edges), *self.geometry.kernel_size)
         for number, (i, j) in enumerate(edges):
             channel, offset = self.geometry.place(i, j)
-            kernel[(channel, number, *offset)] = 1.0
+            place = (channel, number, *offset)
+            kernel[place] = 1.0
         return self.geometry.sum(values, kernel, groups=1)
 
     def patches(self, x: Tensor, group: int = 0) -> Tensor:

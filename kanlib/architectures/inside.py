@@ -48,20 +48,22 @@ def layer_inputs(module: nn.Module, *inputs: Any) -> dict[KANLayer, Tensor]:
     """
     seen: dict[KANLayer, list[Tensor]] = {}
 
-    def hook_of(layer: KANLayer) -> Callable[[nn.Module, tuple[Any, ...]], None]:
-        def keep(_: nn.Module, given: tuple[Any, ...]) -> None:
-            seen.setdefault(layer, []).append(given[0].detach().reshape(-1, layer.in_features))
+    def hook_of(layer: KANLayer) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], None]:
+        def keep(_: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> None:
+            x = given[0] if given else named["x"]
+            seen.setdefault(layer, []).append(x.detach().reshape(-1, layer.in_features))
 
         return keep
 
     layers = [layer for layer in module.modules() if isinstance(layer, KANLayer)]
-    hooks = [layer.register_forward_pre_hook(hook_of(layer)) for layer in layers]
-    training = module.training
+    hooks = [layer.register_forward_pre_hook(hook_of(layer), with_kwargs=True) for layer in layers]
+    modes = [(part, part.training) for part in module.modules()]  # parts may have modes of their own
     module.eval()
     try:
         module(*inputs)
     finally:
-        module.train(training)
+        for part, mode in modes:
+            part.training = mode
         for hook in hooks:
             hook.remove()
     return {layer: torch.cat(rows) for layer, rows in seen.items()}
@@ -98,7 +100,8 @@ def inside(module: nn.Module, name: str, *inputs: Any) -> tuple[KAN, Tensor]:
     >>> print(symbolify(network, rows, network(rows), names=["s"]))
     sin(2*s)
     """
-    layers = {key: part for key, part in module.named_modules() if _is_network(part)}
+    # A layer that is used twice has two names.
+    layers = {key: part for key, part in module.named_modules(remove_duplicate=False) if _is_network(part)}
     if name not in layers:
         known = ", ".join(map(repr, layers)) or "(it has none)"
         raise InputError(f"there is no KAN layer {name!r} in the module; expected one of: {known}.")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from kanlib.bases import Extrapolate
 from kanlib.errors import InputError
 from kanlib.grids import update_layer_grid
 
@@ -27,8 +28,8 @@ class LayerOptions(TypedDict, total=False):
     basis: str
     grid_range: tuple[float, float]
     base: str | None
-    knots: str
-    extrapolate: str
+    knots: Literal["uniform", "free"]
+    extrapolate: Extrapolate
     init: str
     generator: torch.Generator | None
     device: torch.device | str | None

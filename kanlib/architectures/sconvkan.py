@@ -80,6 +80,7 @@ class SelectiveKANConv1d(SelectiveKANConv):
 
     Examples
     --------
+    >>> import torch
     >>> SelectiveKANConv1d(2, 4, 3, pool=({"degree": 1}, {"degree": 3}))(torch.zeros(5, 2, 10)).shape
     torch.Size([5, 4, 8])
     """
@@ -107,6 +108,7 @@ class SelectiveKANConv2d(SelectiveKANConv):
 
     Examples
     --------
+    >>> import torch
     >>> conv = SelectiveKANConv2d(1, 2, 3, pool=({"degree": 1}, {"degree": 3}))
     >>> conv(torch.zeros(5, 1, 6, 6)).shape, conv.selection().shape
     (torch.Size([5, 2, 4, 4]), torch.Size([18, 1]))
@@ -122,6 +124,7 @@ class SelectiveKANConv3d(SelectiveKANConv):
 
     Examples
     --------
+    >>> import torch
     >>> SelectiveKANConv3d(1, 2, 3, pool=({"degree": 1}, {"degree": 3}))(torch.zeros(5, 1, 6, 6, 6)).shape
     torch.Size([5, 2, 4, 4, 4])
     """

@@ -3,8 +3,8 @@
 | name | functions | reaches | good for |
 |---|---|---|---|
 | bspline | B-splines of the degree | k + 1 cells | smooth curves; grids that are refined; the default |
-| gaussian | Gaussian bumps | its neighbours | smooth curves, fast |
-| chebyshev, legendre | polynomials | everywhere | analytic functions, polynomials |
+| gaussian | Gaussian bumps | little beyond its neighbours | smooth curves |
+| chebyshev, legendre | polynomials of degree G + k - 1 | everywhere | analytic functions, polynomials |
 | fourier | sines and cosines | everywhere | what repeats |
 | mexican_hat, morlet, dog | wavelets at dyadic scales | its scale | bumps, several scales |
 | rational | partial fractions with fixed poles | decays slowly | resonances, steep flanks |
@@ -17,9 +17,10 @@ from kanlib.errors import InputError
 
 from .bsplines import BSpline
 from .fourier import Fourier
+from .hats import PiecewiseLinear
 from .polynomials import Chebyshev, Legendre
 from .protocol import Basis, Extrapolate, UnitBasis
-from .radial import Gaussian, PiecewiseLinear, Rational
+from .radial import Gaussian, Rational
 from .wavelets import DoG, MexicanHat, Morlet
 
 __all__ = ["BASES", "Basis", "Extrapolate", "UnitBasis", "get_basis"]
@@ -58,4 +59,7 @@ def get_basis(name: str) -> Basis:
     try:
         return BASES[name]
     except (KeyError, TypeError):
-        raise InputError(f"basis {name!r} is not known; expected one of {', '.join(map(repr, BASES))}.") from None
+        raise InputError(
+            f"basis {name!r} is not known; expected the name of one: {', '.join(map(repr, BASES))}. "
+            "One of your own gets a name in kanlib.bases.BASES."
+        ) from None

@@ -39,6 +39,15 @@ class BSpline(Basis):
     def projection(self, grid_size: int, degree: int) -> tuple[Tensor, Tensor]:
         return greville(grid_size, degree), torch.eye(grid_size + degree, dtype=torch.float64)
 
+    def sample_points(self, grid: Tensor, degree: int) -> Tensor:
+        """Some in every cell, breakpoints and both ends among them."""
+        share = torch.linspace(0, 1, 4 * (degree + 1) + 1, dtype=grid.dtype, device=grid.device)[:-1]
+        points = torch.lerp(grid[:, :-1, None], grid[:, 1:, None], share).flatten(1)  # (in, G * per cell)
+        return torch.cat([points, grid[:, -1:]], dim=1).T
+
+    def constant(self, size: int) -> Tensor:
+        return torch.ones(size, dtype=torch.float64)  # they sum to one
+
     def difference_rows(self, size: int, degree: int) -> Tensor:
         """Differences of order degree + 1 of the coefficients: zero for a polynomial."""
         rows = torch.eye(size, dtype=torch.float64).diff(n=degree + 1, dim=0)

@@ -32,3 +32,6 @@ class Fourier(UnitBasis):
         pairs = torch.stack([torch.cos(phase + quarter) * factor, torch.sin(phase + quarter) * factor], dim=-1)
         constant = torch.zeros_like(u) if derivative else torch.ones_like(u)
         return torch.cat([(constant + u * 0).unsqueeze(-1), pairs.flatten(-2)], dim=-1)[..., :size]
+
+    def constant(self, size: int) -> Tensor:
+        return torch.eye(size, dtype=torch.float64)[0]

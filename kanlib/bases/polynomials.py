@@ -37,6 +37,9 @@ class _Polynomials(UnitBasis):
             columns.append(now[derivative])
         return torch.stack(columns[:size], dim=-1)
 
+    def constant(self, size: int) -> Tensor:
+        return torch.eye(size, dtype=torch.float64)[0]
+
     def difference_rows(self, size: int, degree: int) -> Tensor:
         """The coefficients of all polynomials of more than the degree: zero for a polynomial of the degree."""
         return torch.eye(size, dtype=torch.float64)[degree + 1 :]

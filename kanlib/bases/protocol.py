@@ -6,8 +6,8 @@ same number of coefficients. Splines use the grid's breakpoints; every other bas
 and 1 of its own coordinate u.
 
 Outside the range the rule is the layer's: "linear" continues value and slope at the end, "constant" the value, "zero"
-gives nothing, and "periodic" repeats the range. Every float gives a finite value, infinities included (not for
-"periodic"); NaN stays NaN.
+gives nothing, and "periodic" repeats the range. Every float32 and float64 gives a finite value, infinities included
+(not for "periodic"); a curve at NaN is NaN.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["Basis", "Extrapolate", "UnitBasis"]
 
 Extrapolate = Literal["linear", "constant", "zero", "periodic"]
 RULES: tuple[str, ...] = get_args(Extrapolate)
-# Points a function of the integral of squared curvature is sampled at, for each function of the basis.
+# Gauss points of the integral of squared curvature, on each of as many panels as there are functions.
 _QUADRATURE = 24
 
 
@@ -112,6 +112,18 @@ class Basis(ABC):
         matrix : Tensor, shape (G + k, P), float64
         """
 
+    def sample_points(self, grid: Tensor, degree: int) -> Tensor:
+        """Points all over the range, enough to know a curve by: shape (P, in).
+
+        By default four times as many as functions, denser at the ends.
+        """
+        points = torch.from_numpy(np.polynomial.chebyshev.chebpts1(4 * (grid.shape[1] - 1 + degree)))
+        return torch.lerp(grid[:, :1], grid[:, -1:], ((points + 1) / 2).to(grid)).T
+
+    def constant(self, size: int) -> Tensor | None:
+        """Coefficients of the function 1, shape (size,), float64; None where it is not among the curves."""
+        return None
+
     def difference_rows(self, size: int, degree: int) -> Tensor:
         """Rows that a calm curve makes small, in unit length; what data leave open is settled by them.
 
@@ -179,7 +191,9 @@ class UnitBasis(Basis):
 @lru_cache(maxsize=256)
 def _energy(basis: UnitBasis, size: int) -> NDArray[np.float64]:
     """Integrals over [-1, 1] of products of second derivatives: they depend on nothing else, and every step asks."""
-    places, weights = np.polynomial.legendre.leggauss(_QUADRATURE * size)
-    bends = basis.functions(torch.from_numpy(places), size, 2).numpy()
-    energy: NDArray[np.float64] = bends.T @ (weights[:, None] * bends)
+    places, weights = np.polynomial.legendre.leggauss(_QUADRATURE)
+    middles = (2 * np.arange(size) + 1) / size - 1
+    points = (middles[:, None] + places / size).ravel()
+    bends = basis.functions(torch.from_numpy(points), size, 2).numpy()
+    energy: NDArray[np.float64] = bends.T @ (np.tile(weights / size, size)[:, None] * bends)
     return energy

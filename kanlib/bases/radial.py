@@ -1,15 +1,13 @@
-"""Bases of one bump, moved along the range: Gaussians, partial fractions, and hats."""
+"""Bases of one bump, moved along the range: Gaussians and partial fractions."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from kanlib.errors import InputError
-
 from .protocol import UnitBasis
 
-__all__ = ["Gaussian", "PiecewiseLinear", "Rational"]
+__all__ = ["Gaussian", "Rational"]
 
 
 def _spaced(n: int, like: Tensor, beyond: float = 0.0) -> tuple[Tensor, float]:
@@ -72,32 +70,5 @@ class Rational(UnitBasis):
             parts += [even / h**derivative, odd / h**derivative]
         return torch.cat(parts, dim=-1)
 
-
-class PiecewiseLinear(UnitBasis):
-    """Hats: one at each of G + k evenly spaced points, falling to zero at the next; curves are broken lines.
-
-    Their second derivative is zero wherever it exists, and so is their roughness.
-    """
-
-    name = "piecewise_linear"
-
-    def functions(self, u: Tensor, size: int, derivative: int = 0) -> Tensor:
-        nodes, h = _spaced(size, u)
-        v = (u.unsqueeze(-1) - nodes) / h
-        hat = (1.0 - v.abs()).clamp_min(0.0)
-        if derivative == 0:
-            return hat
-        if derivative == 1:
-            # From the right at a node, but from inside at the end of the range.
-            cell = ((u.detach() + 1.0) / h).floor().clamp(0, size - 2).unsqueeze(-1)
-            place = torch.arange(size, dtype=u.dtype, device=u.device)
-            return ((place == cell + 1).to(u.dtype) - (place == cell).to(u.dtype)) / h + hat * 0
-        return hat * 0
-
-    def complexity(self, grid_size: int, degree: int) -> int:
-        return 2
-
-    def check(self, grid: Tensor, degree: int, extrapolate: str, knots: str) -> None:
-        super().check(grid, degree, extrapolate, knots)
-        if grid.shape[1] - 1 + degree < 2:
-            raise InputError("piecewise_linear got one function; expected two at least. Take a larger grid or degree.")
+    def constant(self, size: int) -> Tensor | None:
+        return torch.eye(size, dtype=torch.float64)[0] if size % 2 else None
