@@ -95,7 +95,7 @@ def _windows(figure: SubFigure, records: Sequence[Record]) -> None:
 
 def _functions(figure: SubFigure, kept: dict[str, Any]) -> None:
     figure.suptitle(
-        "one feature of the KAN convolution: functions of every channel, from a patch's first sample (dark) to its last",
+        "one feature of the KAN convolution: functions of its channels, from a patch's first sample (dark) to its last",
         fontsize=9.5,
         x=0.02,
         ha="left",
