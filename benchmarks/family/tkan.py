@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from benchmarks.foundation.tables import Table
 from benchmarks.parts import Options
-from kanlib.architectures.inside import inside
+from kanlib.architectures.inner_layers import inside
 from kanlib.attribution import edge_scores
 
 from .forecasters import NETWORKS, Forecaster, ridge
