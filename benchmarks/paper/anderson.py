@@ -21,6 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from sympy import Expr
 
 from benchmarks.foundation.tables import Table
+from benchmarks.parts import Options
 from kanlib import KANClassifier
 from kanlib.symbolic.tape import evaluate
 
@@ -29,7 +30,6 @@ from .boundaries import find_boundary
 from .chains import SYSTEMS, Chains, System, sample
 from .equivalence import compare
 from .mlp_classes import MLP_METHODS, Perceptron
-from .options import Options
 from .pykan_classes import pykan_classes
 
 __all__ = ["draw", "make"]

@@ -10,13 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from benchmarks.parts import Record
 from kanlib.plots.style import FAINT, INK, MUTED, SECOND, SPLINE, SYMBOLIC, style
 from kanlib.symbolic.parsing import parse_formula
 from kanlib.symbolic.tape import evaluate
 
 from .chains import SYSTEMS, System, dimension, states
 from .mlp_classes import MLP_METHODS
-from .options import Record
 
 __all__ = ["PYKAN", "draw"]
 

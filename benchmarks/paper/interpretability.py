@@ -20,6 +20,7 @@ import torch
 from sympy import Expr
 
 from benchmarks.foundation.tables import Table
+from benchmarks.parts import Options
 from kanlib.compact import show_widths
 from kanlib.symbolic import Discovery, Formula, discover, symbolify
 
@@ -35,7 +36,6 @@ from .interpretability_networks import (
 from .interpretability_picture import draw
 from .interpretability_rivals import PYKAN, mlp_rows, pykan_row
 from .mlp_classes import MLP_METHODS
-from .options import Options
 
 __all__ = ["column_rows", "draw", "law_row", "make"]
 

@@ -16,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from scipy.special import j0
 
+from benchmarks.parts import Record
 from kanlib import KAN
 from kanlib.plots import plot_network
 from kanlib.plots.style import INK, MUTED, SPLINE, SYMBOLIC, style
@@ -27,7 +28,6 @@ from .interpretability_laws import BESSEL, COLUMNS, EXAMPLES, relations
 from .interpretability_networks import bessel_miss, bessel_network, digit_network, rapidity_network
 from .interpretability_rivals import PYKAN
 from .mlp_classes import MLP_METHODS
-from .options import Record
 
 __all__ = ["draw"]
 

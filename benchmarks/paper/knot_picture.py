@@ -12,11 +12,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
+from benchmarks.parts import Record
 from kanlib.plots.style import DATA, FAINT, INK, MUTED, SECOND, SPLINE, SYMBOLIC, style
 from kanlib.symbolic.parsing import parse_formula
 
 from .knot_data import TRANSLATIONS, Knots
-from .options import Record
 
 __all__ = ["SHORT", "draw_knots"]
 

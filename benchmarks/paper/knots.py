@@ -16,12 +16,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from benchmarks.foundation.tables import Table
+from benchmarks.parts import Options, Record
 
 from .knot_classifiers import MODEL_SECONDS, MODELS, RIVALS, fit_model, shares
 from .knot_data import GEOMETRY, SYMMETRIES, TRANSLATIONS, Knots, load, split
 from .knot_formulas import Relation, accuracy, exact_relations, is_in_the_slope, noisy_relation, relation
 from .knot_picture import draw_knots
-from .options import Options, Record
 from .pykan_classes import pykan_classes
 
 __all__ = ["draw", "make"]
