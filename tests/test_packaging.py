@@ -112,7 +112,9 @@ print(json.dumps(sorted(after - before - set(sys.stdlib_module_names))))
     assert added <= {"kanlib"}
 
 
-@pytest.mark.parametrize("package", ["kanlib", "kanlib.symbolic", "kanlib.plots"])
+@pytest.mark.parametrize(
+    "package", ["kanlib", "kanlib.symbolic", "kanlib.plots", "kanlib.bases", "kanlib.architectures"]
+)
 def test_public_names_are_there(package: str) -> None:
     module = importlib.import_module(package)
     assert list(module.__all__) == sorted(set(module.__all__), key=module.__all__.index)
@@ -155,3 +157,10 @@ def test_imports_go_one_way(room: str) -> None:
             assert level or module.partition(".")[0] not in ("symbolic", "plots"), f"{path} imports {module}"
             if path != ROOF and level == 0:
                 assert not module.startswith(FORBIDDEN[room]), f"{path} imports {module}"
+
+
+def test_the_core_knows_no_architecture() -> None:
+    core = [path for path in (ROOT / "kanlib").rglob("*.py") if "architectures" not in path.parts]
+    for path in core:
+        if not path.is_relative_to(ROOT / "kanlib" / "symbolic") and not path.is_relative_to(ROOT / "kanlib" / "plots"):
+            assert not any("architectures" in module for _, module in imported(path)), path

@@ -20,7 +20,7 @@ from benchmarks.foundation.tables import Table
 from benchmarks.parts import Options
 from kanlib import attribute
 from kanlib.architectures.deep import DeepKAN
-from kanlib.architectures.inside import inside
+from kanlib.architectures.inner_layers import inside
 
 from .contest import Entry, Split, against, compete
 from .deep_models import CONTESTANTS, growth

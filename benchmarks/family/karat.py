@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from benchmarks.foundation.tables import Table
 from benchmarks.parts import Options
 from kanlib import attribute
-from kanlib.architectures.inside import inside
+from kanlib.architectures.inner_layers import inside
 from kanlib.architectures.karat import KANAttention
 from kanlib.architectures.vit import VisionTransformer
 
