@@ -47,11 +47,20 @@ def _softplus_second(x: Tensor) -> Tensor:
     return gate * (1 - gate)
 
 
+def _elu_derivative(x: Tensor) -> Tensor:
+    return torch.exp(x.clamp(max=0))
+
+
+def _elu_second(x: Tensor) -> Tensor:
+    return torch.where(x < 0, torch.exp(x.clamp(max=0)), torch.zeros_like(x))
+
+
 _TABLE = (
     BaseFunction("silu", torch.nn.functional.silu, _silu_derivative, _silu_second),
     BaseFunction("identity", lambda x: x, torch.ones_like, torch.zeros_like),
     BaseFunction("tanh", torch.tanh, lambda x: 1 - torch.tanh(x) ** 2, _tanh_second),
     BaseFunction("sin", torch.sin, torch.cos, lambda x: -torch.sin(x)),
+    BaseFunction("elu", torch.nn.functional.elu, _elu_derivative, _elu_second),
     BaseFunction("softplus", _softplus, torch.sigmoid, _softplus_second),
 )
 

@@ -38,7 +38,7 @@ class KANLayer(FixedEdges):
         ends.
     grid_range : (float, float)
         The range the grid covers at first; `kanlib.grids.update_grid` fits it to data.
-    base : {"silu", "identity", "tanh", "sin", "softplus"} or None
+    base : {"silu", "identity", "tanh", "sin", "elu", "softplus"} or None
     knots : {"uniform", "free"}
         Whether grids keep cells of equal width (closed form, fast) or may have any breakpoints (B-splines only).
     extrapolate : {"linear", "constant", "zero", "periodic"}
