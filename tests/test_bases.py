@@ -376,6 +376,15 @@ def test_slopes_at_nodes_are_those_of_the_line(degree: int) -> None:
     torch.testing.assert_close(torch.autograd.grad(layer(nodes).sum(), nodes)[0], torch.ones_like(nodes))
 
 
+@everywhere
+def test_it_compiles_in_one_piece_and_needs_no_numbers_to_be_made(name: str) -> None:
+    torch._dynamo.reset()
+    layer, x = KANLayer(2, 3, basis=name), torch.randn(5, 2, generator=torch.Generator().manual_seed(0))
+    compiled = torch.compile(layer, backend="aot_eager", fullgraph=True)
+    torch.testing.assert_close(compiled(x), layer(x), atol=1e-5, rtol=1e-5)
+    assert KANLayer(2, 3, basis=name, device="meta")(x.to("meta")).shape == (5, 3)
+
+
 def test_free_knots_are_for_splines() -> None:
     assert KANLayer(1, 1, knots="free").knots == "free"
     with pytest.raises(InputError, match="knots"):

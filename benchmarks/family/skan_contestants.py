@@ -20,7 +20,7 @@ from .training import Trained, evaluate, n_parameters, train
 __all__ = ["Outcome", "count", "least_squares", "one_basis", "phases", "selective"]
 
 mse = nn.functional.mse_loss
-FULL = 0.6  # of the passes for the full phase; settled, as the first weights' rule was, on seeds 10 to 12
+FULL = 0.6  # of the passes for the full phase
 
 
 @dataclass(frozen=True)

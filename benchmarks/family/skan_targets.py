@@ -16,6 +16,9 @@ __all__ = ["FUNCTIONS", "GRID_SIZE", "NESTED", "TARGETS", "Rows", "best_basis", 
 GRID_SIZE, DEGREE = 7, 3  # ten functions on every edge, whatever the basis
 N_TRAIN, N_VALIDATION, N_TEST = 300, 100, 2000
 NOISE = 0.05  # of a target of spread 1, in training and validation rows
+# The length of the phases, the number of passes and the first weights' rule were settled with errors of the rows of
+# seeds 0 to 12 in view; rows are drawn from here on.
+UNSEEN = 100
 F64 = torch.float64
 
 Function = Callable[[Tensor], Tensor]
@@ -92,7 +95,7 @@ class Rows:
 
 def rows_of(target: str, seed: int) -> Rows:
     """The rows of a target."""
-    rng = torch.Generator().manual_seed(1000 * list(TARGETS).index(target) + seed)
+    rng = torch.Generator().manual_seed(1000 * list(TARGETS).index(target) + UNSEEN + seed)
     functions = tuple(_unit(FUNCTIONS[kind][0](rng)) for kind in TARGETS[target])
     X = 2 * torch.rand(N_TRAIN + N_VALIDATION + N_TEST, len(functions), generator=rng, dtype=F64) - 1
     y = torch.stack([function(X[:, k]) for k, function in enumerate(functions)]).sum(0)
