@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import MutableSequence
+from typing import TYPE_CHECKING, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -48,6 +49,8 @@ class TKAN(nn.Module):
     Source: arXiv 2405.07344 (TKAN).
     """
 
+    cells: MutableSequence[TKANCell]  # a ModuleList; annotated by what it holds
+
     def __init__(
         self,
         input_size: int,
@@ -66,7 +69,7 @@ class TKAN(nn.Module):
         options = with_generator(options)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.return_sequences = return_sequences
-        self.cells = nn.ModuleList(
+        cells = (
             TKANCell(
                 hidden_size if number else input_size,
                 hidden_size,
@@ -77,6 +80,7 @@ class TKAN(nn.Module):
             )
             for number in range(num_layers)
         )
+        self.cells = cast("MutableSequence[TKANCell]", nn.ModuleList(cells))
 
     def forward(
         self, x: Tensor | PackedSequence, state: TKANState | tuple[Tensor, Tensor, Tensor] | None = None
@@ -128,7 +132,6 @@ class TKAN(nn.Module):
         """All layers over steps laid out as in a PackedSequence: step t is the next sizes[t] rows, never more later."""
         ends = []
         for number, cell in enumerate(self.cells):
-            assert isinstance(cell, TKANCell)
             state = TKANState(*(part[number] for part in start))
             outputs: list[Tensor] = []
             ended: list[TKANState] = []  # of sequences that are over, shortest first
@@ -146,7 +149,6 @@ class TKAN(nn.Module):
     def _checked(self, state: TKANState | tuple[Tensor, Tensor, Tensor] | None, batch: int) -> TKANState:
         """The state to start from, one for each sequence."""
         cell = self.cells[0]
-        assert isinstance(cell, TKANCell)
         if state is None:
             zeros = cell.initial_state(batch)
             return TKANState(*(part.expand(self.num_layers, *part.shape) for part in zeros))
