@@ -52,14 +52,11 @@ class TestKANODEAdaptive(TestKANODE):
     def make(self, **options: Any) -> nn.Module:
         return Solved(KANODE([2, (2, 1), 2], method="dopri5", rtol=1e-4, atol=1e-5, **{"grid_size": 3, **options}))
 
-    def test_compiles_in_one_piece(self) -> None:
-        pytest.skip("how many steps are taken depends on the values")
-
-    def test_device(self) -> None:
-        pytest.skip("steps depend on the values, of which there are none on the device 'meta'")
-
-    def test_gradients_are_right(self) -> None:
-        pytest.skip("steps are taken as constants; below, to the tolerance")
+    # How many steps are taken depends on the values: there is no graph of them all, and none without values (the
+    # device "meta"). Gradients take the steps as constants; they are compared below, to the tolerance.
+    test_compiles_in_one_piece = None  # type: ignore[assignment]
+    test_device = None  # type: ignore[assignment]
+    test_gradients_are_right = None  # type: ignore[assignment]
 
 
 def linear_field(matrix: Tensor) -> KAN:
