@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from kanlib import KANLayer, attribute
-from kanlib.architectures.inside import inside, layer_inputs
+from kanlib.architectures.inner_layers import inside, layer_inputs
 from kanlib.errors import InputError, KanlibError
 
 BASES = (

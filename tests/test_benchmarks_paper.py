@@ -17,7 +17,8 @@ sys.path.append(str(ROOT))
 
 from benchmarks.paper import poisson, scaling, special  # noqa: E402
 from benchmarks.paper.__main__ import PARTS, main  # noqa: E402
-from benchmarks.paper.mlp import MLPSquares, _network, fit_mlp  # noqa: E402
+from benchmarks.paper.mlp import MLPSquares, fit_mlp, perceptron  # noqa: E402
+from benchmarks.paper.mlp_classes import MLPClasses, Perceptron  # noqa: E402
 from benchmarks.paper.mlp_residuals import TanhNetwork, TanhSquares  # noqa: E402
 from benchmarks.paper.net_training import METHODS  # noqa: E402
 from benchmarks.paper.special_functions import FUNCTIONS  # noqa: E402
@@ -110,11 +111,35 @@ def test_a_perceptron_learns(method: str) -> None:
 def test_the_perceptrons_normal_equations_are_torchs() -> None:
     X = uniform(30, [(-1, 1)] * 3, 0)
     y = X.prod(1)
-    problem = MLPSquares(_network((3, 4, 2, 1), torch.Generator().manual_seed(0)), X, y)
+    problem = MLPSquares(perceptron((3, 4, 2, 1), torch.Generator().manual_seed(0)), X, y)
     _, gradient, _ = problem.normal_equations(problem.now())
     loss = (problem.net(X)[:, 0] - y).square().mean()
     slopes = torch.autograd.grad(loss, list(problem.net.parameters()))
     torch.testing.assert_close(-2 * gradient, torch.cat([slope.flatten() for slope in slopes]))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_perceptron_learns_classes(method: str) -> None:
+    X = np.random.default_rng(0).uniform(-1, 1, (300, 2))
+    y = np.where(X[:, 0] * X[:, 1] > 0, "same", np.where(X[:, 0] > 0, "first", "second"))
+    found = Perceptron(method, hidden=(8,), starts=2, seconds=5.0).fit(X, y)
+    assert np.mean(found.predict(X) == y) > 0.95 and found.parameters == 51
+
+
+def test_the_curvature_of_classes_is_that_of_a_linear_network() -> None:
+    # Without a hidden layer the outputs are linear in the weights, so that generalised Gauss-Newton is Newton.
+    X, y = uniform(30, [(-1, 1)] * 2, 0), torch.arange(30) % 3
+    problem = MLPClasses(perceptron((2, 3), torch.Generator().manual_seed(0)), X, y, decay=0.1)
+    state = problem.now()
+    normal, gradient, _ = problem.normal_equations(state)
+
+    def loss(weights: torch.Tensor) -> torch.Tensor:
+        z = X @ weights[:6].reshape(3, 2).T + weights[6:]
+        return torch.nn.functional.cross_entropy(z, y) + 0.05 * weights.square().sum()
+
+    torch.testing.assert_close(2 * normal, torch.autograd.functional.hessian(loss, state.weights))
+    torch.testing.assert_close(-2 * gradient, torch.autograd.functional.jacobian(loss, state.weights))
+    assert state.objective == pytest.approx(float(loss(state.weights)))
 
 
 def test_the_perceptrons_derivatives_are_torchs() -> None:

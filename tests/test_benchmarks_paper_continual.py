@@ -15,7 +15,7 @@ sys.path.append(str(ROOT))
 from benchmarks.paper import continual, pykan_peer  # noqa: E402
 from benchmarks.paper.__main__ import main  # noqa: E402
 from benchmarks.paper.continual_learners import LEARNERS, KANLearner, MLPLearner  # noqa: E402
-from benchmarks.paper.options import Options  # noqa: E402
+from benchmarks.parts import Options  # noqa: E402
 
 
 def test_the_peaks_have_height_one_and_each_phase_has_its_own() -> None:

@@ -17,9 +17,11 @@ ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT))
 
 from benchmarks.paper import interpretability, interpretability_laws  # noqa: E402
-from benchmarks.paper.interpretability import RAPIDITY, TITLES, column_rows, law_row  # noqa: E402
+from benchmarks.paper.interpretability import R2, RAPIDITY, TITLES, column_rows, law_row  # noqa: E402
 from benchmarks.paper.interpretability_laws import BESSEL, EXAMPLES, Example, is_exact, relations  # noqa: E402
 from benchmarks.paper.interpretability_networks import bessel_miss, digit_accuracy, digit_network  # noqa: E402
+from benchmarks.paper.interpretability_rivals import mlp_rows, pykan_row  # noqa: E402
+from benchmarks.paper.mlp_classes import MLP_METHODS  # noqa: E402
 from kanlib import KAN  # noqa: E402
 
 NAMES = {example.name: example for example in EXAMPLES}
@@ -86,22 +88,53 @@ def test_networks_are_read_and_checked() -> None:
     assert not any(held for claim, held in failed.items() if "[2, 1, 1]" in claim or "digit" in claim)
 
 
+def test_rivals_are_no_part_of_the_claims() -> None:
+    product = NAMES["product"]
+    data, new = product.sample(100, 0), product.sample(50, 1)
+    rows = mlp_rows(product, data, new, 0)
+    assert [row[1] for row in rows] == list(MLP_METHODS) and all(len(row) == len(TITLES) for row in rows)
+    assert all(row[8] < 0.1 for row in rows)
+    peer = pykan_row(product, data, new, 0, "no such interpreter")
+    assert peer[3].startswith("no formula; failed: No such file") and len(peer) == len(TITLES) and peer[5] is False
+    ours = [["product", "discover", 0, "found", "x1*x2", True, "", "", 0.0, 0.1, 1.0, R2]]
+    assert interpretability._checks([*ours, *rows, peer])["product: exact with every seed"]
+
+
+def test_what_pykan_prints_is_read_and_never_run(tmp_path: Path) -> None:
+    product = NAMES["product"]
+    fake = tmp_path / "python"
+    lines = ['{"widths": [2, 1, 1], "test_rmse": 0.5, "seconds": 1.5}', '{"formula": "1.000001*x1*x2", "seconds": 2.5}',
+             '{"formula": "open(1)", "seconds": 3.5}', '{"formula": "0.5*x1*x2", "seconds": 4.5}']  # fmt: skip
+    fake.write_text("#!/bin/sh\n" + "".join(f"echo '{line}'\n" for line in lines))
+    fake.chmod(0o755)
+    row = dict(zip(TITLES, pykan_row(product, product.sample(100, 0), product.sample(50, 1), 0, str(fake))))
+    assert (row["status"], row["formula"], row["exact"], row["network"]) == ("read", "1.0*x1*x2", False, "[2, 1, 1]")
+    assert row["error on new points / spread"] == pytest.approx(1e-6, rel=0.2) and row["seconds"] == 4.5
+
+
 def test_measures_tell_an_untrained_network() -> None:
     assert bessel_miss(KAN([2, 1, 1], base=None)) > 0.5
     assert digit_accuracy(digit_network(0), 0) > 0.97
 
 
 def test_what_was_not_found_is_drawn_as_missing() -> None:
-    records = []
+    asked = {"asked of": "discover", "seed": "0"}
+    records: list[dict[str, str]] = []
     for example in EXAMPLES:
         found = example.name != "norm"
-        records.append({"example": example.name, "formula": str(example.truth) if found else "", "exact": str(found)})
-    records.append({"example": RAPIDITY, "formula": "tanh(atanh(u) + atanh(v))", "exact": "True"})
-    records.append({"example": "six columns: x3", "formula": "exp(x2**2 + sin(pi*x1))", "exact": "True"})
-    records.append({"example": "six columns: x5", "formula": "x4**2 + 0.5", "exact": "False"})
+        text = str(example.truth) if found else ""
+        records.append({**asked, "example": example.name, "formula": text, "exact": str(found)})
+    records.append({**asked, "example": RAPIDITY, "formula": "tanh(atanh(u) + atanh(v))", "exact": "True"})
+    records.append({**asked, "example": "six columns: x3", "formula": "exp(x2**2 + sin(pi*x1))", "exact": "True"})
+    records.append({**asked, "example": "six columns: x5", "formula": "x4**2 + 0.5", "exact": "False"})
+    error = "error on new points / spread"
+    mlp = {"asked of": "MLP, L-BFGS", "seed": "0", error: "0.0012"}
+    peer = {"asked of": "pykan", "seed": "0", "formula": "x1", error: "0.25", "measure": "0.03"}
+    records += [{**rival, "example": "product"} for rival in (mlp, peer)]
     figure = interpretability.draw(records)
     texts = [text.get_text() for text in figure.texts]
     assert texts.count("no formula was found") == 1 and len(figure.axes) == 12
+    assert "errors on new points: pykan's formula 2e-1, network 3e-2, MLP 1e-3" in texts
     assert sum("(not exact)" in text for text in texts) == 1
     names = [text.get_text() for ax in figure.axes for text in ax.texts]
     assert "x5" in names and not any(name.startswith("not used") for name in names)

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT))
 
 from benchmarks.paper import knot_data, knots  # noqa: E402
-from benchmarks.paper.knot_classifiers import MODELS, fit_model, shares  # noqa: E402
+from benchmarks.paper.knot_classifiers import MODELS, RIVALS, fit_model, shares  # noqa: E402
 from benchmarks.paper.knot_data import GEOMETRY, SYMMETRIES, TRANSLATIONS, Knots, load, split  # noqa: E402
 from benchmarks.paper.knot_formulas import accuracy, exact_relations, is_in_the_slope  # noqa: E402
 from benchmarks.paper.knot_picture import draw_knots  # noqa: E402
@@ -141,7 +141,7 @@ def test_the_cusp_volume_is_found_and_then_left_out(table: Knots) -> None:
     assert not found[1].exact and found[1].offered == ("volume", "meridian_imag")
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [*MODELS, *RIVALS])
 def test_models_learn_the_signature_from_the_translations(name: str, table: Knots) -> None:
     some = table.take(split(len(table.names), 0)[0][:400])
     X = some.columns(TRANSLATIONS)

@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT))
 
+from benchmarks.paper.pykan_classes import pykan_classes  # noqa: E402
 from benchmarks.paper.pykan_peer import GridRow, pykan_rows  # noqa: E402
 
 X = np.random.default_rng(0).uniform(-1, 1, (20, 2))
@@ -54,3 +55,24 @@ def test_a_peer_that_breaks_or_is_not_there_says_why(fake: Path) -> None:
 def test_a_peer_that_ends_well_has_no_note(fake: Path) -> None:
     fake.write_text(f"#!/bin/sh\necho 'saving model'\necho '{LINE}'\n")
     assert rows(str(fake)) == [GridRow(3, 0.5, 0.25, 24, 1.5)]
+
+
+def test_the_start_with_the_smallest_sound_loss_counts(fake: Path) -> None:
+    y = np.arange(20) % 2
+    line = '{{"step": {}, "accuracy": {}, "train_loss": {}, "parameters": 8, "seconds": 1.5}}'
+    lines = {0: [(5, 0.5, 0.7)], 1: [(5, 0.9, 0.2), (10, 0.3, "NaN")], 2: [(5, 0.6, 0.4)]}
+    cases = "".join(
+        f"*' --seed {seed} '*) " + " ".join(f"echo '{line.format(*numbers)}';" for numbers in told) + ";\n"
+        for seed, told in lines.items()
+    )
+    fake.write_text(f'#!/bin/sh\ncase " $* " in\n{cases}esac\n')
+    found = pykan_classes(str(fake), [2], (X, y), (X, y), grid=3, seed=0, starts=3, steps=10)
+    assert (found.accuracy, found.parameters, found.seconds) == (0.9, 8, 4.5)
+    assert found.note == "step 5 of 10; best of 3 starts; its loss is no number after step 5"
+
+
+def test_classes_of_a_peer_that_is_not_there(fake: Path) -> None:
+    found = pykan_classes(str(fake) + "3", [2], (X, X[:, 0] > 0), (X, X[:, 0] > 0), grid=3, seed=0)
+    assert math.isnan(found.accuracy) and found.note.startswith("failed: No such file")
+    fake.write_text("#!/bin/sh\n")
+    assert "printed nothing" in pykan_classes(str(fake), [2], (X, X[:, 0] > 0), (X, X[:, 0] > 0), grid=3, seed=0).note

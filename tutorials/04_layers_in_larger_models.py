@@ -12,10 +12,7 @@ import torch
 from torch import nn
 
 from kanlib import KAN, KANLayer, fit, prune
-from kanlib.architectures.inside import inside
-from kanlib.architectures.ode import KANODE, rk4
-from kanlib.architectures.ode_derivatives import smooth_derivatives
-from kanlib.architectures.parts import fit_grids
+from kanlib.architectures import KANODE, fit_grids, inside, rk4, smooth_derivatives
 from kanlib.plots import plot_edges
 from kanlib.symbolic import symbolify
 

@@ -4,18 +4,15 @@ Rows are eigenstates (E, lam, alpha or p) of chains with random parameters and p
 fractal dimension is above 1/2 (see `chains`). Every method learns from eigenstates of the same training chains and is
 scored on all eigenstates of other chains. A KAN is trained as a classifier on some of the rows; the formula is found
 among those of all rows that it is unsure of (`boundaries`), and is told nothing of the chains but which rows come from
-the same one. The other methods learn from all rows.
+the same one. pykan and the perceptrons learn from the KAN's rows, scikit-learn's methods from all of them.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -24,15 +21,16 @@ from sklearn.preprocessing import StandardScaler
 from sympy import Expr
 
 from benchmarks.foundation.tables import Table
+from benchmarks.parts import Options
 from kanlib import KANClassifier
-from kanlib.plots.style import FAINT, INK, MUTED, SPLINE, SYMBOLIC, style
-from kanlib.symbolic.parsing import parse_formula
 from kanlib.symbolic.tape import evaluate
 
+from .anderson_picture import PYKAN, draw
 from .boundaries import find_boundary
-from .chains import SYSTEMS, Chains, System, dimension, sample, states
+from .chains import SYSTEMS, Chains, System, sample
 from .equivalence import compare
-from .options import Options, Record
+from .mlp_classes import MLP_METHODS, Perceptron
+from .pykan_classes import pykan_classes
 
 __all__ = ["draw", "make"]
 
@@ -44,7 +42,13 @@ KAN_ROWS = 20_000  # up to so many a KANClassifier works in double precision
 UNSURE, MOST_UNSURE = 4.0, 15_000  # logits of the KAN, and how many such rows the formula is sought in
 POINTS_OF_THEORY = 0.5
 HIDDEN = ((2, 2),)  # sums and products
-COLUMNS = ("system", "method", "seed", "accuracy %", "parameters", "seconds", "formula", "equivalent", "differs %")
+GRID = 5
+MLP_SECONDS = 20.0
+PYKAN_SECONDS = 120.0
+COLUMNS = (
+    *("system", "method", "seed", "accuracy %", "parameters", "seconds"),
+    *("formula", "equivalent", "differs %", "note"),
+)
 
 
 def make(options: Options) -> Table:
@@ -52,7 +56,7 @@ def make(options: Options) -> Table:
     rows: list[list[object]] = []
     for system in SYSTEMS.values():
         for method, accuracy in system.published.items():
-            rows.append([system.name, f"paper: {method}", "-", f"{100 * accuracy:.1f}", "", "", "", "", ""])
+            rows.append([system.name, f"paper: {method}", "-", f"{100 * accuracy:.1f}", *[""] * 6])
         for seed in range(options.seeds):
             rows += _run(system, seed, options)
     checks = {}
@@ -90,18 +94,19 @@ def _run(system: System, seed: int, options: Options) -> list[list[object]]:
         parameters: object,
         seconds: object,
         formula: Expr | None = None,
+        note: str = "",
     ) -> None:
         accuracy = 100 * float(np.mean(predict(test.X) == test.extended))
         text, verdict, differs = "", "", ""
         if formula is not None:
             outcome = compare(formula, system.edge, system.symbols, _box(system, training.X))
             text, verdict, differs = str(formula), outcome.verdict, f"{100 * outcome.share:.2g}"
-        rows.append([system.name, method, seed, f"{accuracy:.2f}", parameters, seconds, text, verdict, differs])
+        rows.append([system.name, method, seed, f"{accuracy:.2f}", parameters, seconds, text, verdict, differs, note])
         options.say(f"{system.name} seed {seed} {method}: {accuracy:.2f} % {text}")
 
     add("theory", lambda X: evaluate(system.edge, system.symbols, X) > 0, 0, "", system.edge)
     begin = time.perf_counter()
-    model = KANClassifier(HIDDEN, max_steps=200, random_state=seed).fit(part.X, part.extended)
+    model = KANClassifier(HIDDEN, grid_size=GRID, max_steps=200, random_state=seed).fit(part.X, part.extended)
     taken = time.perf_counter() - begin
     count = sum(int(layer.mask.sum()) * layer.weights().shape[-1] for layer in model.network_.layers)
     begin = time.perf_counter()
@@ -124,7 +129,28 @@ def _run(system: System, seed: int, options: Options) -> list[list[object]]:
         begin = time.perf_counter()
         other.fit(training.X, training.extended)
         add(name, other.predict, len(system.symbols) + 1 if "logistic" in name else "", time.perf_counter() - begin)
+    if options.quick:
+        return rows
+    for name, method in MLP_METHODS.items():
+        begin = time.perf_counter()
+        net = Perceptron(method, seed=seed, seconds=MLP_SECONDS).fit(part.X, part.extended)
+        taken, note = time.perf_counter() - begin, f"{MLP_SECONDS:g} s at the most, {KAN_ROWS} rows"
+        add(name, net.predict, net.parameters, taken, note=note)
+    if options.peer_python is not None:
+        rows.append(_pykan(options.peer_python, system, part, test, seed))
+        options.say(f"{system.name} seed {seed} {PYKAN}: {rows[-1][3]} % ({rows[-1][-1]})")
     return rows
+
+
+def _pykan(interpreter: str, system: System, part: Chains, test: Chains, seed: int) -> list[object]:
+    """The KAN's shape and grid, on its rows."""
+    train = (part.X, part.extended)
+    found = pykan_classes(
+        interpreter, HIDDEN, train, (test.X, test.extended), grid=GRID, seed=seed, seconds=PYKAN_SECONDS
+    )
+    accuracy = f"{100 * found.accuracy:.2f}"
+    size = "" if found.parameters is None else found.parameters
+    return [system.name, PYKAN, seed, accuracy, size, found.seconds, "", "", "", f"{found.note}, {KAN_ROWS} rows"]
 
 
 def _unsure(model: KANClassifier, training: Chains) -> NDArray[np.int64]:
@@ -135,71 +161,3 @@ def _unsure(model: KANClassifier, training: Chains) -> NDArray[np.int64]:
 def _box(system: System, X: Array) -> tuple[tuple[float, float], ...]:
     """Where formulas are compared: energies that occur, and the ranges of the parameters."""
     return ((float(X[:, 0].min()), float(X[:, 0].max())), *system.ranges)
-
-
-# The picture: chains of one alpha or p, every lam of a fine grid, drawn anew (a second).
-SHOWN = {"GAAM": (0.5, (0.3, 1.7), (-4.0, 5.5)), "MAAM": (1.0, (0.3, 3.2), (-3.8, 4.2))}
-SHOWN_SIZE, SHOWN_CHAINS = 233, 100
-LOWEST_SHOWN = 95.0  # accuracies below are written, not drawn: they would press the others together
-ORDER = ("paper: theory", "paper: KAN", "theory", "formula", "KAN", "gradient boosting", "logistic regression")
-
-
-def draw(records: Sequence[Record]) -> Figure:
-    """Left: eigenstates of one family by energy and potential, with both edges; right: accuracies."""
-    with style():
-        figure = Figure(figsize=(8.4, 6.6), layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.subplots(2, 2, gridspec_kw={"width_ratios": (1.35, 1)})
-        for (left, right), system in zip(axes, SYSTEMS.values()):
-            own = [record for record in records if record["system"] == system.name]
-            shade = _states(left, system, own)
-            _accuracies(right, own)
-            right.set_title("accuracy on new chains, %")
-            bar = figure.colorbar(shade, ax=left, pad=0.01, aspect=30, ticks=[0, 0.5, 1])
-            bar.set_label("fractal dimension D", color=MUTED)
-            bar.outline.set_visible(False)  # type: ignore[operator]
-        axes[0, 0].legend(loc="lower left", frameon=True, framealpha=0.9, edgecolor="none")
-    return figure
-
-
-def _states(panel: Axes, system: System, records: Sequence[Record]) -> object:
-    own, (low, high), limits = SHOWN[system.name]
-    points = []
-    for number, lam in enumerate(np.linspace(low, high, SHOWN_CHAINS)):
-        energies, vectors = states(system.name, SHOWN_SIZE, float(lam), own, 2.4 * number)
-        points.append(np.column_stack([np.full(SHOWN_SIZE, lam), energies, dimension(vectors)]))
-    table = np.concatenate(points)
-    shade = panel.scatter(*table.T[:2], c=table[:, 2], s=2.6, linewidths=0, cmap="cividis", vmin=0, vmax=1)
-    lams, energies = np.meshgrid(np.linspace(low, high, 300), np.linspace(*limits, 300))
-    grid = np.column_stack([energies.ravel(), lams.ravel(), np.full(lams.size, own)])
-    formulas = [record["formula"] for record in records if record["method"] == "formula"]
-    curves = [(system.edge, INK, "solid", 3.6, "exact edge")]
-    if formulas:
-        curves.append(
-            (parse_formula(formulas[0], system.symbols), SYMBOLIC, (0, (4, 3)), 1.8, "formula found (seed 0)")
-        )
-    for expr, color, dashes, width, label in curves:
-        values = evaluate(expr, system.symbols, grid).reshape(lams.shape)
-        panel.contour(lams, energies, values, [0.0], colors=[color], linewidths=width, linestyles=[dashes])
-        panel.plot([], [], color=color, linestyle=dashes, linewidth=width, label=label)
-    third = {"alpha": r"\alpha", "p": "p"}[system.symbols[2].name]
-    panel.set(xlim=(low, high), ylim=limits, xlabel=r"strength of the potential $\lambda$", ylabel="energy $E$")
-    panel.set_title(f"{system.name}, ${third} = {own:g}$: {SHOWN_CHAINS} chains of {SHOWN_SIZE} sites")
-    return shade
-
-
-def _accuracies(panel: Axes, records: Sequence[Record]) -> None:
-    methods = [method for method in ORDER if any(record["method"] == method for record in records)]
-    for place, method in enumerate(reversed(methods)):
-        values = [float(record["accuracy %"]) for record in records if record["method"] == method]
-        color = MUTED if method.startswith("paper") else SYMBOLIC if method == "formula" else SPLINE
-        mean = float(np.mean(values))
-        if mean < LOWEST_SHOWN:
-            panel.text(LOWEST_SHOWN + 0.1, place, f"\u25c2 {mean:.1f}", va="center", color=color, fontsize=8)
-            continue
-        panel.plot(values, [place] * len(values), "o", color=color, markersize=5, alpha=0.75, markeredgewidth=0)
-        panel.text(max(values) + 0.12, place, f"{mean:.1f}", va="center", color=INK, fontsize=8)
-    panel.set(xlim=(LOWEST_SHOWN, 100), ylim=(-0.6, len(methods) - 0.4), yticks=range(len(methods)))
-    panel.set_yticklabels(list(reversed(methods)))
-    panel.tick_params(axis="y", length=0)
-    panel.grid(axis="x", color=FAINT, linewidth=0.6)

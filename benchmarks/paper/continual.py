@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from benchmarks.foundation.tables import Table
+from benchmarks.parts import Options
 
 from .continual_learners import LEARNERS, PEER, Learner
 from .continual_picture import draw
-from .options import Options
 from .pykan_peer import peer_lines
 
 __all__ = ["draw", "even_rows", "learn_phases", "make", "peaks", "random_rows"]

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from benchmarks.foundation.tables import Table
+from benchmarks.parts import Options
 from kanlib.jacobian import n_constants
 from kanlib.symbolic import discover, find_shape
 
@@ -24,7 +25,6 @@ from .feynman_laws import LAWS, PUBLISHED, Array, Law
 from .feynman_picture import draw
 from .mlp import best_mlp
 from .net_training import METHODS
-from .options import Options
 from .pykan_peer import pykan_rows
 
 __all__ = ["draw", "law_rows", "make", "pykan_row"]

@@ -3,7 +3,8 @@
 The paper (arXiv 2404.19756, section 4.1) reads its networks by eye, after pruning and snapping by hand. Here `discover`
 gets the table only. Beside it three networks are read edge by edge: the sum of velocities on [2, 1, 1] as
 tanh(atanh u + atanh v), a Bessel function kanlib has no name for, and the first digit of a number; and six columns
-without a target, each of which is asked for as a function of the others.
+without a target, each of which is asked for as a function of the others. pykan and perceptrons get the rows of the laws
+too.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import torch
 from sympy import Expr
 
 from benchmarks.foundation.tables import Table
+from benchmarks.parts import Options
 from kanlib.compact import show_widths
 from kanlib.symbolic import Discovery, Formula, discover, symbolify
 
@@ -32,7 +34,8 @@ from .interpretability_networks import (
     velocities,
 )
 from .interpretability_picture import draw
-from .options import Options
+from .interpretability_rivals import PYKAN, mlp_rows, pykan_row
+from .mlp_classes import MLP_METHODS
 
 __all__ = ["column_rows", "draw", "law_row", "make"]
 
@@ -45,8 +48,19 @@ TITLES = (
 RAPIDITY, CURVE, DIGIT = "velocities, [2, 1, 1]", "special function, [2, 1, 1]", "first digit, [1, 10]"
 DISCOVER = "discover"
 R2, MISS, SHARE = "R2, held out", "edge of x1 less c J0(20 x1) + d, of its spread", "share of new numbers right"
+PRINTED = 70
 COLUMN_TIME = 15.0  # seconds for each column of the table without a target
 FAINT_MISS, GOOD_SHARE, NO_RELATION = 1e-3, 0.98, 0.99
+
+
+class ShortTable(Table):
+    """A table whose formulas are written in full and printed to so many characters: pykan's fill a page."""
+
+    def text(self) -> str:
+        """As for `Table`."""
+        k = TITLES.index("formula")
+        rows = [[*row[:k], _cut(str(row[k])), *row[k + 1 :]] for row in self.rows]
+        return Table(self.name, self.title, self.columns, rows, self.checks).text()
 
 
 def make(options: Options) -> Table:
@@ -58,14 +72,20 @@ def make(options: Options) -> Table:
             names = [symbol.name for symbol in example.symbols]
             new = example.sample(NEW, seed + 1000)
             rows.append(law_row(example.name, X, y, names, example.truth, new, seed, 60.0))
-        options.say(_line(rows[-1]))
+            if not options.quick:
+                rows += mlp_rows(example, (X, y), new, seed)
+        options.say(_line(rows[-1 if options.quick else -3]))
+        if options.peer_python is not None and not options.quick:
+            data, new = example.sample(ROWS, 0), example.sample(NEW, 1000)
+            rows.append(pykan_row(example, data, new, 0, options.peer_python))
+            options.say(f"{PYKAN}, {_line(rows[-1])}, error {rows[-1][8]:.1e}")
     for seed in range(options.seeds):
         rows += _network_rows(seed)
     for seed in range(options.seeds):
         rows += column_rows(seed, [2, 4] if options.quick else range(6))
     for row in rows[-2 if options.quick else -6 :]:
         options.say(_line(row))
-    return Table(
+    return ShortTable(
         "paper_interpretability",
         f"8. Interpretability: the paper's examples, {ROWS} rows each, no hints; error on {NEW} new points",
         TITLES,
@@ -166,13 +186,17 @@ def _shape(found: Discovery) -> str:
     return next((point.template for point in found.front if point.formula == found.formula), "")
 
 
+def _cut(text: str) -> str:
+    return text if len(text) <= PRINTED else text[: PRINTED - 4] + " ..."
+
+
 def _line(row: Row) -> str:
-    return f"{row[0]}: {row[3]}, {row[4] or 'no formula'}, {row[9]:.1f} s"
+    return f"{row[0]}: {row[3]}, {_cut(row[4]) or 'no formula'}, {row[9]:.1f} s"
 
 
 def _checks(rows: Sequence[Row]) -> dict[str, bool]:
     def of(name: str) -> list[Row]:
-        return [row for row in rows if row[0] == name]
+        return [row for row in rows if row[0] == name and row[1] not in (PYKAN, *MLP_METHODS)]
 
     checks = {f"{example.name}: exact with every seed": all(row[5] for row in of(example.name)) for example in EXAMPLES}
     reads = "tanh(atanh(u) + atanh(v))"

@@ -1,7 +1,11 @@
-"""The picture of part 8: every example's network with its formula, and the edges of those read by their curves."""
+"""The picture of part 8: every example's network with its formula, and the edges of those read by their curves.
+
+Below a formula stand the errors of the rivals, where the run had any.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from scipy.special import j0
 
+from benchmarks.parts import Record
 from kanlib import KAN
 from kanlib.plots import plot_network
 from kanlib.plots.style import INK, MUTED, SPLINE, SYMBOLIC, style
@@ -21,11 +26,14 @@ from kanlib.symbolic.printing import print_latex
 
 from .interpretability_laws import BESSEL, COLUMNS, EXAMPLES, relations
 from .interpretability_networks import bessel_miss, bessel_network, digit_network, rapidity_network
-from .options import Record
+from .interpretability_rivals import PYKAN
+from .mlp_classes import MLP_METHODS
 
 __all__ = ["draw"]
 
 SIZE = (4, 3)  # rows and columns of panels
+RIVALS = (PYKAN, *MLP_METHODS)
+ERROR = "error on new points / spread"
 NO_FORMULA = "no formula was found"
 
 
@@ -33,20 +41,22 @@ def draw(records: Sequence[Record]) -> Figure:
     """The first seed of every example. What `discover` found is drawn from its formula; networks are trained again."""
     first: dict[str, Record] = {}
     for record in records:
-        first.setdefault(record["example"], record)
+        if record["asked of"] not in RIVALS:
+            first.setdefault(record["example"], record)
     with style():
-        figure = Figure(figsize=(12.0, 10.6), layout="none")
+        figure = Figure(figsize=(12.0, 11.6), layout="none")
         FigureCanvasAgg(figure)
         places = iter([(i, j) for i in range(SIZE[0]) for j in range(SIZE[1])])
 
-        def panel(title: str, caption: str, *, exact: bool = False, plot: bool = False) -> Axes:
+        def panel(title: str, caption: str, *, of: str = "", exact: bool = False, plot: bool = False) -> Axes:
             i, j = next(places)
-            return _panel(figure, i, j, title, caption, exact=exact, plot=plot)
+            return _panel(figure, i, j, title, caption, _rivals(records, of), exact=exact, plot=plot)
 
         for example in EXAMPLES:
             record = first[example.name]
             X, _ = example.sample(400, 0)
-            ax = panel(f"{example.name}: ${example.title}$", _found(record), exact=record["exact"] == "True")
+            title, exact = f"{example.name}: ${example.title}$", record["exact"] == "True"
+            ax = panel(title, _found(record), of=example.name, exact=exact)
             _formula_network(ax, record, example.symbols, X)
         record = first["velocities, [2, 1, 1]"]
         ax = panel("velocities, read off [2, 1, 1]", _found(record), exact=record["exact"] == "True")
@@ -55,7 +65,7 @@ def draw(records: Sequence[Record]) -> Figure:
         plot_network(model, X, ax=ax, formulas=named if record["formula"].startswith("tanh(atanh(") else False)
         bessel = bessel_network(0)
         caption = f"no formula; read off [2, 1, 1], to {bessel_miss(bessel):.0e} of its spread".replace("e-0", "e-")
-        _bessel(panel(f"{BESSEL.name}: ${BESSEL.title}$", caption, plot=True), bessel)
+        _bessel(panel(f"{BESSEL.name}: ${BESSEL.title}$", caption, of=BESSEL.name, plot=True), bessel)
         _digits(panel("first digit of a number, [1, 10]", "the ten edges, one for each digit", plot=True))
         for k in (2, 4):
             name = COLUMNS[k].name
@@ -66,16 +76,33 @@ def draw(records: Sequence[Record]) -> Figure:
     return figure
 
 
-def _panel(figure: Figure, i: int, j: int, title: str, caption: str, *, exact: bool, plot: bool) -> Axes:
+def _panel(figure: Figure, i: int, j: int, title: str, caption: str, rivals: str, *, exact: bool, plot: bool) -> Axes:
     """Axes with a title above and the formula below, on a grid of its own: networks set their limits themselves."""
     rows, columns = SIZE
     width, height = 1 / columns, 1 / rows
     left, bottom = j * width, 1 - (i + 1) * height
     figure.text(left + width / 2, bottom + 0.93 * height, title, ha="center", va="center", color=INK, fontsize=9.5)
     color = SYMBOLIC if exact else MUTED
-    figure.text(left + width / 2, bottom + 0.07 * height, caption, ha="center", va="center", color=color, fontsize=10)
-    low = 0.27 if plot else 0.14  # the numbers and the name of an axis take room
+    place = 0.11 if rivals else 0.07
+    figure.text(left + width / 2, bottom + place * height, caption, ha="center", va="center", color=color, fontsize=10)
+    figure.text(left + width / 2, bottom + 0.03 * height, rivals, ha="center", va="center", color=MUTED, fontsize=7.5)
+    low = 0.30 if plot and rivals else 0.27 if plot else 0.16  # the numbers and the name of an axis take room
     return figure.add_axes((left + 0.06 * width, bottom + low * height, 0.88 * width, (0.87 - low) * height))
+
+
+def _rivals(records: Sequence[Record], example: str) -> str:
+    """The errors of pykan's formula, of its network and of the better perceptron, first seed; empty without any."""
+    own = [record for record in records if record["example"] == example and record["seed"] == "0"]
+    peer = next((record for record in own if record["asked of"] == PYKAN), None)
+    nets = [float(record[ERROR]) for record in own if record["asked of"] in MLP_METHODS]
+    told = []
+    if peer is not None:
+        network = f", network {float(peer['measure']):.0e}" if peer["measure"] else ""
+        formula = f"formula {float(peer[ERROR]):.0e}" if peer["formula"] else "no formula"
+        told.append(f"pykan's {formula}{network}")
+    if nets:
+        told.append(f"MLP {min(nets):.0e}")
+    return re.sub(r"e([+-])0", r"e\1", "errors on new points: " + ", ".join(told)) if told else ""
 
 
 def _found(record: Record) -> str:

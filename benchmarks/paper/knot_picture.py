@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,11 +12,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
+from benchmarks.parts import Record
 from kanlib.plots.style import DATA, FAINT, INK, MUTED, SECOND, SPLINE, SYMBOLIC, style
 from kanlib.symbolic.parsing import parse_formula
 
 from .knot_data import TRANSLATIONS, Knots
-from .options import Record
 
 __all__ = ["SHORT", "draw_knots"]
 
@@ -29,7 +30,7 @@ SHORT = {"meridian_real": "Re meridian", "meridian_imag": "Im meridian", "geodes
 def draw_knots(records: Sequence[Record], knots: Knots) -> Figure:
     """Three panels; what a run left out (as a quick one does) is left out here."""
     with style():
-        figure = Figure(figsize=(12.0, 4.0), layout="constrained")
+        figure = Figure(figsize=(12.0, 5.0), layout="constrained")
         FigureCanvasAgg(figure)
         signature, accuracies, ranking = figure.subplots(1, 3, gridspec_kw={"width_ratios": [1.15, 1.15, 0.85]})
         _signature(signature, records, knots)
@@ -76,8 +77,9 @@ def _pretty(text: str) -> str:
 
 def _accuracies(panel: Axes, records: Sequence[Record]) -> None:
     rows = [row for row in records if row["kind"] == "accuracy" and row["inputs"] in SETS]
-    models = list(dict.fromkeys(row["what"] for row in rows if row["what"] != "most frequent class"))
-    names = [*models, FORMULA]
+    rows = [row for row in rows if math.isfinite(float(row["value"]))]  # a peer that failed has none
+    models = {row["what"] for row in rows} - {"most frequent class"}
+    names = [*sorted(models, key=_order), FORMULA]
     for index, (inputs, (color, marker)) in enumerate(SETS.items()):
         given = [(row["what"], float(row["value"])) for row in rows if row["inputs"] == inputs]
         if inputs == "translations":
@@ -100,6 +102,14 @@ def _accuracies(panel: Axes, records: Sequence[Record]) -> None:
     panel.set_title("accuracy, mean and range over seeds")
     if rows:
         panel.legend(loc="lower right", title="inputs", title_fontsize=8.0, alignment="left")
+
+
+def _order(model: str) -> tuple[int, int, str]:
+    """KANs first, each with pykan's below it, then what else there is."""
+    for place, nodes in enumerate(("1 hidden node", "5 hidden nodes")):
+        if nodes in model:
+            return 0, place, model  # "KAN" comes before "pykan"
+    return 1, 0, model
 
 
 def _ranking(panel: Axes, records: Sequence[Record]) -> None:

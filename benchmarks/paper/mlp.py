@@ -19,7 +19,7 @@ from kanlib.descent import diagonal_scale
 
 from .net_training import NetSquares, NetState, minimise
 
-__all__ = ["MLPRun", "MLPSquares", "best_mlp", "fit_mlp"]
+__all__ = ["MLPRun", "MLPSquares", "best_mlp", "fit_mlp", "perceptron", "slope_rows", "through"]
 
 STEPS = {"lbfgs": 1000, "gauss-newton": 300}
 
@@ -64,7 +64,7 @@ def fit_mlp(
     level, size = y.mean(), y.std().clamp_min(1e-300)
     inputs, target = (X - mean) / scale, (y - level) / size
     widths = (X.shape[1], *hidden, 1)
-    net = _network(widths, torch.Generator().manual_seed(seed))
+    net = perceptron(widths, torch.Generator().manual_seed(seed))
 
     def late() -> bool:
         return time.perf_counter() - start > seconds
@@ -97,7 +97,8 @@ def best_mlp(
     return errors[best], MLPRun(chosen.predict, chosen.widths, method, chosen.parameters, total)
 
 
-def _network(widths: Sequence[int], generator: torch.Generator) -> nn.Sequential:
+def perceptron(widths: Sequence[int], generator: torch.Generator) -> nn.Sequential:
+    """Linear layers with tanh between them, float64, their weights drawn for inputs of unit size."""
     layers: list[nn.Module] = []
     for number, (n, m) in enumerate(pairwise(widths)):
         linear = nn.Linear(n, m, dtype=torch.float64)
@@ -106,6 +107,27 @@ def _network(widths: Sequence[int], generator: torch.Generator) -> nn.Sequential
             linear.bias.normal_(generator=generator).mul_(0.5)
         layers += [linear, nn.Tanh()] if number < len(widths) - 2 else [linear]
     return nn.Sequential(*layers)
+
+
+def through(layers: nn.Sequential, X: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    """What enters every linear layer and what leaves it; the last that leaves is the output."""
+    inputs, sums, value = [], [], X
+    for module in layers:
+        if isinstance(module, nn.Linear):
+            inputs.append(value)
+            sums.append(module(value))
+            value = sums[-1]
+        else:
+            value = module(value)
+    return inputs, sums
+
+
+def slope_rows(inputs: Sequence[Tensor], sensitivities: Sequence[Tensor]) -> Tensor:
+    """Rows of slopes by the weights, in the order of the parameters, from what a backward pass gave at the sums."""
+    blocks = []
+    for x, sensitivity in zip(inputs, sensitivities):
+        blocks += [(sensitivity[:, :, None] * x[:, None, :]).flatten(1), sensitivity]
+    return torch.cat(blocks, dim=1)
 
 
 class MLPSquares(NetSquares):
@@ -119,19 +141,10 @@ class MLPSquares(NetSquares):
         return (self.y - self.layers(self.X)[:, 0]) / len(self.y) ** 0.5
 
     def normal_equations(self, state: NetState) -> tuple[Tensor, Tensor, Tensor]:
-        inputs, sums, value = [], [], self.X
-        for module in self.layers:
-            if isinstance(module, nn.Linear):
-                inputs.append(value)
-                sums.append(module(value))
-                value = sums[-1]
-            else:
-                value = module(value)
-        found = torch.autograd.grad(value.sum(), sums)
+        inputs, sums = through(self.layers, self.X)
+        found = torch.autograd.grad(sums[-1].sum(), sums)
         with torch.no_grad():
-            blocks = []
-            for x, sensitivity in zip(inputs, found):
-                blocks += [(sensitivity[:, :, None] * x[:, None, :]).flatten(1), sensitivity]
-            rows = torch.cat(blocks, dim=1) / len(self.y) ** 0.5
+            rows = slope_rows(inputs, found) / len(self.y) ** 0.5
+            residual = (self.y - sums[-1][:, 0]) / len(self.y) ** 0.5
             normal = rows.T @ rows
-            return normal, rows.T @ state.residual, diagonal_scale(normal)
+            return normal, rows.T @ residual, diagonal_scale(normal)

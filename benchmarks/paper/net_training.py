@@ -1,4 +1,4 @@
-"""How the rivals are trained: any torch module on a sum of squares, by L-BFGS or by kanlib's damped steps."""
+"""How the rivals are trained: any torch module, by L-BFGS or by kanlib's damped steps."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from torch import Tensor, nn
 
 from kanlib.descent import descend
 
-__all__ = ["METHODS", "NetSquares", "NetState", "minimise"]
+__all__ = ["METHODS", "NetProblem", "NetSquares", "NetState", "minimise"]
 
 METHODS = ("lbfgs", "gauss-newton")
 
 
 @dataclass
 class NetState:
-    """Weights, the residuals there, and their sum of squares."""
+    """Weights, and the loss there."""
 
     weights: Tensor
-    residual: Tensor
     objective: float
 
     @property
@@ -31,19 +30,19 @@ class NetState:
         return self.objective
 
 
-class NetSquares(ABC):
-    """A least-squares problem in the weights of a module, for `kanlib.descent.descend`."""
+class NetProblem(ABC):
+    """A loss of the weights of a module, with a quadratic model of it for `kanlib.descent.descend`."""
 
     def __init__(self, net: nn.Module) -> None:
         self.net = net
 
     @abstractmethod
-    def residuals(self) -> Tensor:
-        """All residuals (targets minus values), their squares adding up to the loss; in torch's graph."""
+    def loss(self) -> Tensor:
+        """What is minimised, at the weights as they are; in torch's graph."""
 
     @abstractmethod
     def normal_equations(self, state: NetState) -> tuple[Tensor, Tensor, Tensor]:
-        """As `kanlib.descent.SquaresProblem` has it."""
+        """As `kanlib.descent.SquaresProblem` has it: half the curvature, minus half the slopes, and their scale."""
 
     def put(self, weights: Tensor) -> None:
         nn.utils.vector_to_parameters(weights, self.net.parameters())
@@ -51,9 +50,8 @@ class NetSquares(ABC):
     @torch.no_grad()
     def at(self, weights: Tensor) -> NetState | None:
         self.put(weights)
-        residual = self.residuals()
-        objective = float(residual.square().sum())
-        return NetState(weights, residual, objective) if math.isfinite(objective) else None
+        objective = float(self.loss())
+        return NetState(weights, objective) if math.isfinite(objective) else None
 
     def now(self) -> NetState:
         """The state of the weights as they are."""
@@ -71,7 +69,18 @@ class NetSquares(ABC):
         return self.at(state.weights + move)
 
 
-def minimise(problem: NetSquares, method: str, steps: int, late: Callable[[], bool]) -> None:
+class NetSquares(NetProblem):
+    """A least-squares problem."""
+
+    @abstractmethod
+    def residuals(self) -> Tensor:
+        """All residuals (targets minus values), their squares adding up to the loss; in torch's graph."""
+
+    def loss(self) -> Tensor:
+        return self.residuals().square().sum()
+
+
+def minimise(problem: NetProblem, method: str, steps: int, late: Callable[[], bool]) -> None:
     """Train in place by one of `METHODS`, until ``late()``, the steps are over, or no more is gained."""
     if method == "gauss-newton":
         state, _ = descend(
@@ -99,7 +108,7 @@ def minimise(problem: NetSquares, method: str, steps: int, late: Callable[[], bo
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        loss = problem.residuals().square().sum()
+        loss = problem.loss()
         loss.backward()
         return loss
 

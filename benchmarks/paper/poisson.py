@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from benchmarks.foundation.tables import Table
+from benchmarks.parts import Options, Record
 from kanlib import KAN, refine
 from kanlib.derivatives import Derivatives, gradient
 from kanlib.jacobian import n_constants
@@ -26,7 +27,6 @@ from kanlib.residuals import Condition, fit_residuals
 
 from .mlp_residuals import TanhNetwork, TanhSquares
 from .net_training import METHODS, minimise
-from .options import Options, Record
 from .pykan_peer import peer_lines
 from .stages import exponent, uniform
 

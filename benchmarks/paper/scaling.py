@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from benchmarks.foundation.tables import Table
+from benchmarks.parts import Options
 
 from .mlp import fit_mlp
 from .net_training import METHODS
-from .options import Options
 from .pykan_peer import pykan_rows
 from .scaling_picture import draw
 from .stages import exponent, train_stages, uniform

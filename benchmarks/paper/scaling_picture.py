@@ -9,9 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from benchmarks.parts import Record
 from kanlib.plots.style import FAINT, INK, style
-
-from .options import Record
 
 __all__ = ["COLORS", "draw"]
 

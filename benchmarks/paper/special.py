@@ -17,12 +17,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from benchmarks.foundation.tables import Table
+from benchmarks.parts import Options, Record
 from kanlib.plots.style import FAINT, INK, style
 from kanlib.symbolic import find_shape
 
 from .mlp import best_mlp
 from .net_training import METHODS
-from .options import Options, Record
 from .pykan_peer import pykan_rows
 from .special_functions import FUNCTIONS, PUBLISHED_GRID, SpecialFunction
 from .stages import uniform

@@ -98,7 +98,7 @@ class ConvGeometry:
         (1, (1, 2))
         """
         output, offset = divmod(j, math.prod(self.kernel_size))
-        position = []
+        position: list[int] = []
         for size in reversed(self.kernel_size):
             offset, along = divmod(offset, size)
             position.insert(0, along)

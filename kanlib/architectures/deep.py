@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +36,8 @@ class KANBlock(nn.Module):
     width : int
     angle : float
         theta at first. 0 would be the identity.
+    centred : bool
+        As for `preserve_variance`.
     **options
         Of the KAN layer inside. Without `init`, its weights are drawn by `preserve_variance`; without `grid_range`,
         its grid is (-3, 3), for values of unit variance.
@@ -46,11 +48,11 @@ class KANBlock(nn.Module):
     torch.Size([7, 4])
     """
 
-    def __init__(self, width: int, angle: float, **options: Unpack[LayerOptions]) -> None:
+    def __init__(self, width: int, angle: float, centred: bool = False, **options: Unpack[LayerOptions]) -> None:
         super().__init__()
         options = with_generator(options)
         self.norm = layer_norm(width, **options)
-        self.layer = _layer(width, width, options, average=True)
+        self.layer = _layer(width, width, options, "average", centred)
         self.angle = nn.Parameter(torch.tensor(angle, device=options.get("device"), dtype=options.get("dtype")))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -78,6 +80,9 @@ class DeepKAN(nn.Module):
     depth : int
         Number of blocks L; the network has L + 2 KAN layers.
     out_features : int
+    centred : bool
+        Whether first weights keep the differences between rows, instead of sizes with offsets all rows share
+        (`preserve_variance`).
     **options
         Of the KAN layers inside, as for `KANBlock`.
 
@@ -92,18 +97,25 @@ class DeepKAN(nn.Module):
     """
 
     def __init__(
-        self, in_features: int, width: int, depth: int, out_features: int, **options: Unpack[LayerOptions]
+        self,
+        in_features: int,
+        width: int,
+        depth: int,
+        out_features: int,
+        centred: bool = False,
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__()
         if width < 1 or depth < 1:
             raise InputError(f"DeepKAN got width {width} and depth {depth}; expected at least 1 of each.")
         options = with_generator(options)
         # At the ends, where widths differ, values decide: nothing goes on beyond the first and the last layer.
-        self.first = _layer(in_features, width, options, average=False)
+        self.first = _layer(in_features, width, options, "forward", centred)
         angle = math.asin(math.sqrt(0.5 / depth))
-        self.blocks = cast("Sequence[KANBlock]", nn.ModuleList(KANBlock(width, angle, **options) for _ in range(depth)))
+        blocks = (KANBlock(width, angle, centred, **options) for _ in range(depth))
+        self.blocks = cast("Sequence[KANBlock]", nn.ModuleList(blocks))
         self.norm = layer_norm(width, **options)
-        self.last = _layer(width, out_features, options, average=False)
+        self.last = _layer(width, out_features, options, "forward", centred)
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs (..., out_features) for inputs (..., in_features); errors as for `kanlib.KANLayer`."""
@@ -123,9 +135,11 @@ class DeepKAN(nn.Module):
         return [*values, self.last(self.norm(values[-1]))]
 
 
-def _layer(n_in: int, n_out: int, options: LayerOptions, *, average: bool) -> KANLayer:
+def _layer(
+    n_in: int, n_out: int, options: LayerOptions, balance: Literal["average", "forward"], centred: bool
+) -> KANLayer:
     given: dict[str, Any] = {"grid_range": GRID_RANGE, **options}
     layer = KANLayer(n_in, n_out, **given)
     if "init" in options:
         return layer
-    return preserve_variance(layer, balance="average" if average else "forward", generator=given["generator"])
+    return preserve_variance(layer, balance=balance, centred=centred, generator=given["generator"])

@@ -12,7 +12,7 @@ from kanlib.bases import Extrapolate
 from kanlib.errors import InputError
 from kanlib.grids import update_layer_grid
 
-from .inside import layer_inputs
+from .inner_layers import layer_inputs
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -69,7 +69,7 @@ class SelectiveKANConv(Selective):
         geometry = self.geometry
         outputs = geometry.out_channels // geometry.groups
         of_groups = constants.unflatten(0, (outputs, -1)).unflatten(2, (geometry.groups, -1))  # (out, K, groups, in)
-        self.bias += of_groups.sum((1, 3)).T.flatten()
+        self.bias.add_(of_groups.sum((1, 3)).T.flatten())
 
     def extra_repr(self) -> str:
         return f"{self.geometry.text()}, pool={list(self.names)}, phase={self.phase!r}"

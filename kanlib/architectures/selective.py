@@ -16,7 +16,7 @@ from kanlib.checks import check_choice, check_input
 from kanlib.errors import InputError
 
 from .feature_layer import FeatureLayer
-from .inside import layer_inputs
+from .inner_layers import layer_inputs
 from .parts import LayerOptions
 
 __all__ = ["PoolLayer", "Selective", "prune_bases", "select_bases"]

@@ -68,7 +68,7 @@ class SelectiveKANLayer(Selective):
         return sum_of([*sums, self.bias])
 
     def _shift_bias(self, constants: Tensor) -> None:
-        self.bias += constants.sum(1)
+        self.bias.add_(constants.sum(1))
 
     def extra_repr(self) -> str:
         return f"{self.in_features}, {self.out_features}, pool={list(self.names)}, phase={self.phase!r}"

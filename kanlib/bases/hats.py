@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from kanlib.errors import InputError
-from kanlib.splines import local_basis, spread, uniform_grid
+from kanlib.splines import local_basis, spread
 
 from .protocol import Basis, Extrapolate
 
@@ -27,7 +27,9 @@ class PiecewiseLinear(Basis):
     ) -> Tensor:
         assert extrapolate != "periodic"
         size = grid.shape[1] - 1 + degree
-        nodes = uniform_grid(grid[:, 0], grid[:, -1], size - 1)
+        # Not by uniform_grid, which looks at numbers: this runs in compiled code and on the meta device.
+        share = torch.arange(size, dtype=grid.dtype, device=grid.device) / (size - 1)
+        nodes = torch.lerp(grid[:, :1], grid[:, -1:], share)
         cell, values = local_basis(x, nodes, 1, derivative=derivative, extrapolate=extrapolate, uniform=True)
         return spread(cell, values, size)
 

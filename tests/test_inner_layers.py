@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from kanlib import KAN, KANLayer, fit, load, prune, save
-from kanlib.architectures.inside import as_kan, inside, layer_inputs
+from kanlib.architectures.inner_layers import as_kan, inside, layer_inputs
 from kanlib.architectures.parts import fit_grids, linear, with_generator
 from kanlib.errors import InputError
 from kanlib.symbolic import symbolify

@@ -1,0 +1,114 @@
+"""One contest for all: the same rows, the same loop, and a learning rate from the same few, chosen by validation."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from scipy.stats import t
+from torch import Tensor, nn
+
+from .training import Loss, Trained, train
+
+__all__ = ["Entry", "Split", "against", "compete"]
+
+Rows = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows (inputs, targets) to train on, to choose by, and to report on."""
+
+    train: Rows
+    validation: Rows
+    test: Rows
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A trained module; `finite` is whether the loss was a number in every step."""
+
+    seed: int
+    module: nn.Module
+    trained: Trained
+    learning_rate: float
+    finite: bool
+
+
+class _Watched:
+    """A loss that remembers whether it was ever not finite."""
+
+    def __init__(self, loss: Loss) -> None:
+        self.loss, self.finite = loss, True
+
+    def __call__(self, output: Tensor, target: Tensor) -> Tensor:
+        value = self.loss(output, target)
+        self.finite &= math.isfinite(value.item())
+        return value
+
+
+def compete(
+    build: Callable[[int, Split], nn.Module],
+    data: Callable[[int], Split],
+    loss: Loss,
+    *,
+    seeds: int,
+    rates: Sequence[float],
+    epochs: int,
+    batch_size: int = 64,
+) -> Iterator[Entry]:
+    """An entry a seed. The first seed tries every rate; that of the lowest validation loss is the rate of all.
+
+    Parameters
+    ----------
+    build : callable
+        (seed, rows) -> a new module.
+    data : callable
+        seed -> rows.
+    """
+    tried = list(rates)
+    for seed in range(seeds):
+        split = data(seed)
+        entries = []
+        for rate in tried:
+            module, watched = build(seed, split), _Watched(loss)
+            trained = train(
+                module,
+                split.train,
+                split.validation,
+                watched,
+                epochs=epochs,
+                batch_size=batch_size,
+                learning_rate=rate,
+                seed=seed,
+            )
+            entries.append(Entry(seed, module, trained, rate, watched.finite))
+        best = min(entries, key=lambda entry: entry.trained.validation_loss)
+        tried = [best.learning_rate]
+        yield best
+
+
+def against(own: Sequence[float], other: Sequence[float], better: Literal["higher", "lower"] = "higher") -> str:
+    """Who wins, seed by seed: "wins" or "loses" where a paired t-test tells the two apart (5 %), else "undecided".
+
+    Then the mean of own minus other, its standard deviation, and in how many seeds the own number is better.
+
+    Examples
+    --------
+    >>> against([0.7, 0.71, 0.72], [0.8, 0.8, 0.8])
+    'loses: -0.09 ± 0.01, better in 0 of 3'
+    >>> against([0.9, 0.8, 0.7], [0.8, 0.8, 0.8])
+    'undecided: +0 ± 0.1, better in 1 of 3'
+    """
+    sign = 1 if better == "higher" else -1
+    differences = [a - b for a, b in zip(own, other, strict=True)]
+    n, mean = len(differences), round(statistics.fmean(differences), 12) + 0.0  # no "-0"
+    spread = statistics.stdev(differences) if n > 1 else math.inf
+    word = "undecided"
+    if n > 1 and abs(mean) > float(t.ppf(0.975, n - 1)) * spread / n**0.5:
+        word = "wins" if sign * mean > 0 else "loses"
+    number = sum(sign * difference > 1e-12 for difference in differences)
+    return f"{word}: {mean:+.3g}" + (f" ± {spread:.2g}" if n > 1 else "") + f", better in {number} of {n}"

@@ -1,0 +1,166 @@
+"""TKAN: forecasts 1 to 15 steps ahead against GRU and LSTM of its size, ridge regression, and naive rules.
+
+One network forecasts all horizons of a series from the last 45 values. Errors are root mean squares on the test rows,
+divided by that of the forecast "it stays as it is": 1 is no better, and smaller is better. Networks are trained by the
+loop all parts share; for each network and series the learning rate is chosen by validation with the first seed.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.foundation.tables import Table
+from benchmarks.parts import Options
+from kanlib.architectures.inner_layers import inside
+from kanlib.attribution import edge_scores
+
+from .forecasters import NETWORKS, Forecaster, ridge
+from .series import HORIZONS, SERIES, Rows, Series, load
+from .tkan_picture import EDGES_OF, draw
+from .training import n_parameters, train
+
+__all__ = ["draw", "make"]
+
+RATES = (1e-2, 3e-2)
+STEPS, QUICK_STEPS, BATCH = 300, 45, 64  # steps of Adam, on every series
+N_EDGES = 4
+QUICK_SERIES = "sunspots, yearly"
+COLUMNS = (
+    *("series", "model", "seed", "parameters", "learning rate"),
+    *(f"{h} ahead" for h in HORIZONS),
+    *("mean", "mean R2", "seconds", "curve"),
+)
+FIRST = COLUMNS.index("1 ahead")
+MEAN = COLUMNS.index("mean")
+
+
+class CurveTable(Table):
+    """A table whose last column, curves of edges, is written but not printed, nor are the rows of edges."""
+
+    def text(self) -> str:
+        """As for `Table`."""
+        rows = [row[:-1] for row in self.rows if not row[-1]]
+        return Table(self.name, self.title, self.columns[:-1], rows, self.checks).text()
+
+
+def make(options: Options) -> Table:
+    """For every series: rules and ridge, then a row a network and seed, then means and deviations over the seeds."""
+    rows: list[list[object]] = []
+    for name in (QUICK_SERIES,) if options.quick else SERIES:
+        rows += _series(load(name), options)
+    return CurveTable(
+        "family_tkan",
+        "TKAN: forecasts from the last 45 values; RMSE divided by that of the last value",
+        COLUMNS,
+        rows,
+        _checks(rows),
+    )
+
+
+def _series(series: Series, options: Options) -> list[list[object]]:
+    training, validation, test = parts = series.rows()
+    rows = [
+        [series.name, "last value", "", "", "", *_judge(series, torch.zeros_like(test[1]), test[1]), "", ""],
+        [series.name, "seasonal naive", "", "", "", *_judge(series, series.seasonal_naive(), test[1]), "", ""],
+    ]
+    start = time.perf_counter()
+    forecast, size = ridge(training, validation, test)
+    rows.append(
+        [series.name, "ridge", "", size, "", *_judge(series, forecast, test[1]), time.perf_counter() - start, ""]
+    )
+    for name in NETWORKS:
+        own, first = _network(name, series, parts, options)
+        rows += [*own, _summary(own)]
+        options.say(f"{series.name}, {name}: {rows[-1][MEAN]}")
+        if (series.name, name) == EDGES_OF:
+            rows += _edges(series.name, name, first, training[0])
+    return rows
+
+
+def _network(
+    name: str, series: Series, parts: tuple[Rows, Rows, Rows], options: Options
+) -> tuple[list[list[object]], Forecaster]:
+    """A row a seed, and the network of the first seed."""
+    training, validation, test = parts
+    epochs = math.ceil((QUICK_STEPS if options.quick else STEPS) / math.ceil(len(training[0]) / BATCH))
+
+    def trained(seed: int, rate: float) -> tuple[Forecaster, float, float]:
+        model = NETWORKS[name](training[0], seed)
+        result = train(
+            model,
+            training,
+            validation,
+            nn.functional.mse_loss,
+            epochs=epochs,
+            batch_size=BATCH,
+            learning_rate=rate,
+            seed=seed,
+        )
+        return model, result.validation_loss, result.seconds
+
+    tried = {rate: trained(0, rate) for rate in (RATES[:1] if options.quick else RATES)}
+    rate = min(tried, key=lambda each: tried[each][1])
+    rows: list[list[object]] = []
+    for seed in range(options.seeds):
+        model, _, seconds = trained(seed, rate) if seed else tried[rate]
+        with torch.no_grad():
+            forecast = model(test[0])
+        judged = _judge(series, forecast, test[1])
+        rows.append([series.name, name, seed, n_parameters(model), rate, *judged, seconds, ""])
+    return rows, tried[rate][0]
+
+
+def _judge(series: Series, forecast: object, target: Tensor) -> list[object]:
+    """Errors at each horizon relative to those of the last value, their mean, and the mean R2 of the values."""
+    target = target.double()
+    squares = (torch.as_tensor(forecast, dtype=torch.float64) - target).square().mean(0)
+    relative = (squares / target.square().mean(0)).sqrt()
+    last = torch.as_tensor(series.standardised[series.origins()[2]])
+    spread = (target + last[:, None]).var(0, unbiased=False)
+    return [*relative.tolist(), float(relative.mean()), float((1 - squares / spread).mean())]
+
+
+def _summary(rows: Sequence[Sequence[object]]) -> list[object]:
+    def over_seeds(column: int) -> str:
+        values = [float(str(row[column])) for row in rows]
+        spread = statistics.stdev(values) if len(values) > 1 else 0.0
+        return f"{statistics.fmean(values):.3f} ± {spread:.3f}"
+
+    head = [*rows[0][:2], "mean ± sd", *rows[0][3:FIRST]]
+    return [*head, *(over_seeds(column) for column in range(FIRST, len(COLUMNS) - 2)), over_seeds(-2), ""]
+
+
+def _edges(series: str, name: str, model: Forecaster, windows: Tensor) -> list[list[object]]:
+    """The curves of the KAN sub-layer that matter most, over the values that reach them."""
+    network, reached = inside(model, "recurrent.cells.0.sublayers.0", windows)
+    scores = edge_scores(network, reached)[0]
+    rows: list[list[object]] = []
+    for place in scores.flatten().argsort(descending=True)[:N_EDGES].tolist():
+        j, i = divmod(place, scores.shape[1])
+        low, high = reached[:, i].quantile(torch.tensor([0.01, 0.99]))
+        x = torch.linspace(float(low), float(high), 60)
+        with torch.no_grad():
+            y = network.layers[0].edge(x, i, j)
+        curve = " ".join(f"{a:.4g},{b:.4g}" for a, b in zip(x.tolist(), y.tolist()))
+        rows.append([series, f"{name}: edge {i + 1} to {j + 1}", *[""] * (len(COLUMNS) - 3), curve])
+    return rows
+
+
+def _checks(rows: Sequence[Sequence[object]]) -> dict[str, bool]:
+    def mean(series: object, model: str) -> float:
+        own = [row for row in rows if row[0] == series and row[1] == model and row[2] != "mean ± sd"]
+        return statistics.fmean(float(str(row[MEAN])) for row in own)
+
+    names = list(dict.fromkeys(row[0] for row in rows))
+    return {
+        "TKAN is better than the last value on every series": all(mean(name, "TKAN") < 1 for name in names),
+        "ridge regression is better than TKAN on every series": all(
+            mean(name, "ridge") < min(mean(name, "TKAN"), mean(name, "TKAN, tanh candidate")) for name in names
+        ),
+    }

@@ -1,0 +1,57 @@
+"""The attention benchmark: what must not regress holds, its rows are apart, and its claims can fail."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT))
+
+from benchmarks.family import karat  # noqa: E402
+from benchmarks.family.__main__ import main  # noqa: E402
+from benchmarks.family.training import n_parameters  # noqa: E402
+
+
+def test_what_must_not_regress(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    threads = str(torch.get_num_threads())
+    code = main(["--quick", "--only", "karat", "--threads", threads, "--output", str(tmp_path)])
+    assert code == 0, capsys.readouterr().out
+    with (tmp_path / "family_karat.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["model"] for row in rows} == set(karat.CONTESTANTS)
+    assert (tmp_path / "family_karat.png").stat().st_size > 10_000
+
+
+def test_rows_of_the_three_parts_are_apart_and_others_for_another_seed() -> None:
+    split = karat.digits(0)
+    parts = [split.train[0], split.validation[0], split.test[0]]
+    assert [len(part) for part in parts] == [1078, 359, 360]
+    # The 1,797 images are all different, so a set of them counts rows.
+    assert len({tuple(image.flatten().tolist()) for part in parts for image in part}) == 1797
+    assert float(parts[0].min()) == -1 and float(parts[0].max()) == 1
+    assert not torch.equal(karat.digits(1).test[1], split.test[1])
+
+
+def test_all_have_as_many_parameters() -> None:
+    counts = [n_parameters(karat.build(name, 0)) for name in karat.CONTESTANTS]
+    assert max(counts) < 1.1 * min(counts)
+
+
+def test_claims_can_fail() -> None:
+    def row(count: int) -> list[object]:
+        return ["model", 0, "0.97", "", 0.1, 1e-2, count, 1.0, "", "", ""]
+
+    def held(*counts: int, **changes: float) -> bool:
+        scores = {name: [0.955, 0.955] for name in karat.CONTESTANTS} | {"KArAt, blockwise": [0.96, 0.97]}
+        scores |= {name: [value, value] for name, value in changes.items()}
+        return all(karat._checks(scores, [row(count) for count in counts], quick=False).values())
+
+    assert held(100, 105)
+    assert not held(100, 120)
+    for name, value in (("uniform", 0.5), ("softmax", 0.97), ("KArAt, blockwise", 0.95)):
+        assert not held(100, **{name: value}), name
