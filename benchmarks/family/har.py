@@ -3,7 +3,8 @@
 This is no reproduction of the papers' numbers (arXiv 2406.11914, 2605.19031): windows are synthetic (`har_data`), and
 what is measured is how the modules compare on them. Training, validation and test windows are of different people. A
 seed draws people, windows and first weights; settings are chosen by the validation windows of seed 0 at the middle
-noise, from the same three for every network, and the penalty of the logistic regression likewise.
+noise, from the same three for every network, and the penalty of the logistic regression likewise. The lowest
+and the highest noise have three seeds at most.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ __all__ = ["ACTIVITIES", "CHANNELS", "LENGTH", "Split", "split"]
 CHANNELS = ("acc x", "acc y", "acc z", "gyro x", "gyro y", "gyro z")
 LENGTH, RATE = 96, 32.0  # samples of a window, samples a second
 HARMONICS, GRAVITY = 4, 1.0
-# Cycles a second and vigour. Pace tells the last three apart, the first four must be told by their waveforms.
+# Cycles a second and vigour. The last two differ from the rest by these, the first four by their waveforms.
 ACTIVITIES = {
     "walk": (1.7, 1.0),
     "stairs up": (1.6, 1.0),
