@@ -78,7 +78,8 @@ def digits(seed: int) -> Digits:
     """scikit-learn's 1,797 digits: 400 test rows, always the same, 300 for validation and the rest by the seed."""
     pixels, labels = load_digits(return_X_y=True)
     X, d = torch.tensor(pixels / 16, dtype=torch.float32), torch.tensor(labels)
-    order = torch.randperm(len(X), generator=torch.Generator().manual_seed(0))
+    # Widths and grid were settled with errors on test rows of another order (seed 0) in view.
+    order = torch.randperm(len(X), generator=torch.Generator().manual_seed(1))
     test, rest = order[:400], order[400:]
     rest = rest[torch.randperm(len(rest), generator=torch.Generator().manual_seed(seed))]
     return Digits(X[rest[300:]], X[rest[:300]], X[test], d[rest[300:]], d[test])

@@ -12,6 +12,10 @@ __all__ = ["INPUTS", "PROBLEMS", "Problem", "Rows", "draw_rows"]
 
 INPUTS, NOISE = 4, 0.1  # inputs, uniform in [-1, 1]; the laws' values have a spread near 1
 
+# The learning rates and the number of passes were settled with errors on laws of other seeds in view; laws and rows
+# start from here.
+UNSEEN = 100_000
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -47,10 +51,10 @@ def draw_rows(problem: Problem, n: int, seed: int, stream: int) -> Rows:
 
     The laws come from the seed alone: w_r has length 1.5, the w_r of a problem at right angles to one another.
     """
-    laws = torch.Generator().manual_seed(1000 + seed)
+    laws = torch.Generator().manual_seed(UNSEEN + 1000 + seed)
     directions = torch.linalg.qr(torch.randn(INPUTS, INPUTS, generator=laws)).Q[:, : problem.regimes]
     constants = torch.linspace(-0.5, 0.5, problem.regimes)
-    generator = torch.Generator().manual_seed(10 * seed + stream)
+    generator = torch.Generator().manual_seed(UNSEEN + 10 * seed + stream)
     X = 2 * torch.rand(n, INPUTS, generator=generator) - 1
     regime = problem.regime(X[:, :2])
     values = (1.5 * X @ directions + constants).gather(1, regime[:, None])
