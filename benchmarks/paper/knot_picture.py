@@ -94,7 +94,9 @@ def _accuracies(panel: Axes, records: Sequence[Record]) -> None:
             panel.plot(np.mean(values), height, marker, color=color, markersize=5, label=label)
             label = "_nolegend_"
     panel.set(yticks=range(len(names)), ylim=(len(names) - 0.5, -0.5), xlabel="right on knots not trained on")
-    panel.set_yticklabels(names)
+    seeds = {name: len({row["seed"] for row in rows if row["what"] == name}) for name in models}
+    most = max(seeds.values(), default=1)
+    panel.set_yticklabels([f"{name}\n(one seed)" if seeds.get(name, most) == 1 < most else name for name in names])
     panel.tick_params(axis="y", length=0, labelcolor=INK)
     panel.xaxis.set_major_locator(MultipleLocator(0.05))
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
