@@ -134,6 +134,23 @@ class ArchitectureContract:
         alone = torch.cat([self.output(module, *(t[k : k + 1] for t in x)) for k in range(4)])
         torch.testing.assert_close(self.output(module, *x), alone, atol=1e-10, rtol=1e-10)
 
+    def test_no_rows_and_rows_of_nan(self) -> None:
+        module = self.make()
+        assert tuple(self.output(module, *self._inputs(0)).shape) == self.output_shape(0)
+        first, *rest = self._inputs(3)
+        bad = first.clone()
+        bad[1] = float("nan")
+        y, good = self.output(module, bad, *rest), self.output(module, first, *rest)
+        assert bool(y[1].isnan().any())
+        torch.testing.assert_close(y[[0, 2]], good[[0, 2]], atol=self.tolerance, rtol=self.tolerance)
+
+    def test_what_is_no_tensor_of_the_modules_dtype_is_refused(self) -> None:
+        module = self.make()
+        first, *rest = self._inputs(2)
+        for wrong in (first.tolist(), first.double()):
+            with pytest.raises(KanlibError):
+                self.output(module, wrong, *rest)
+
     @pytest.mark.parametrize("basis", BASES)
     def test_every_basis_works(self, basis: str) -> None:
         module = self.make(basis=basis)

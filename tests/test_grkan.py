@@ -157,8 +157,8 @@ def test_what_does_not_fit_is_refused() -> None:
     one, two = linear(3, 1), linear(3, 2)
     for wrong, match in (
         (lambda: KAMoE([], 3), "no experts"),
-        (lambda: KAMoE([one]), "both or neither"),
-        (lambda: KAMoE([one], 3, gate=one), "both or neither"),
+        (lambda: KAMoE([one]), "neither in_features nor gate"),
+        (lambda: KAMoE([one], 3, gate=one), "both in_features and gate"),
         (lambda: KAMoE([one], gate=one, grid_size=3), "give them to your gate"),
         (lambda: KAMoE([one], 3, activation="relu"), "activation 'relu'"),  # type: ignore[arg-type]
         (lambda: KAMoE([one, two], 3)(torch.zeros(4, 3)), r"experts gave shapes \[\(4, 1\), \(4, 2\)\]"),

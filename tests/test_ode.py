@@ -26,7 +26,7 @@ class Solved(nn.Module):
         self.ode = ode
 
     def forward(self, y0: Tensor) -> Tensor:
-        solution: Tensor = self.ode(y0, T.to(y0))
+        solution: Tensor = self.ode(y0, T.to(y0) if isinstance(y0, Tensor) else T)
         return solution
 
 

@@ -44,7 +44,9 @@ class TestSKANOfTheDefaultPool(TestSKAN):
 
     def test_every_basis_works(self) -> None:  # type: ignore[override]
         """The pool says which bases there are; a common one has no meaning."""
-        assert len({layer.basis for layer in self.make(basis="gaussian").layers[0].layers}) == 5  # type: ignore[index, union-attr]
+        assert len({layer.basis for layer in self.make().layers[0].layers}) == 5  # type: ignore[index, union-attr]
+        with pytest.raises(InputError, match="one or the other"):
+            self.make(basis="gaussian")
 
 
 class TestSelectiveKANConv2d(ArchitectureContract):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from kanlib.checks import check_input
 from kanlib.errors import InputError
 
 from .parts import LayerOptions, draw_normal, linear, with_generator
@@ -101,11 +102,13 @@ class MultiHeadAttention(nn.Module):
 
     def matrix(self, x: Tensor) -> Tensor:
         """What the values are multiplied by: (B, heads, N, N), or (heads, N, N) where it is the same for all x."""
-        if x.ndim != 3 or tuple(x.shape[1:]) != (self.n_tokens, self.embed_dim):
+        size = (self.n_tokens, self.embed_dim)
+        if isinstance(x, Tensor) and (x.ndim != 3 or tuple(x.shape[1:]) != size):
             raise InputError(
                 f"{type(self).__name__} got x of shape {tuple(x.shape)}; expected (batch, {self.n_tokens}, "
                 f"{self.embed_dim}). It is made for that number of tokens; for another, build it with another n_tokens."
             )
+        x = check_input(type(self).__name__, x, self.embed_dim, self.value.weight.dtype)
         result: Tensor = self.activation() if self._is_static else self.activation(self.logits(x))
         return result
 
@@ -136,6 +139,8 @@ class StaticAttention(nn.Module):
 
     def __init__(self, num_heads: int, n_tokens: int, learned: bool = True, **options: Unpack[LayerOptions]) -> None:
         super().__init__()
+        if num_heads < 1 or n_tokens < 1:
+            raise InputError(f"StaticAttention got {num_heads} heads and {n_tokens} tokens; expected at least 1 each.")
         place: dict[str, Any] = {"device": options.get("device"), "dtype": options.get("dtype")}
         matrix = torch.full((num_heads, n_tokens, n_tokens), 1.0 / n_tokens, **place)
         if learned:

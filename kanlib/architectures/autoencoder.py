@@ -32,8 +32,8 @@ class KANAutoencoder(nn.Module):
     in_features : int
     code_size : int
         How many numbers the code has.
-    hidden : sequence of int
-        Widths between input and code; the decoder has them in reverse.
+    hidden : int or sequence of int
+        Widths between input and code, a number for one layer; the decoder has them in reverse.
     **options
         As for `kanlib.KANLayer`; they go to every layer.
 
@@ -59,9 +59,10 @@ class KANAutoencoder(nn.Module):
     """
 
     def __init__(
-        self, in_features: int, code_size: int, hidden: Sequence[int] = (), **options: Unpack[LayerOptions]
+        self, in_features: int, code_size: int, hidden: int | Sequence[int] = (), **options: Unpack[LayerOptions]
     ) -> None:
         super().__init__()
+        hidden = (hidden,) if isinstance(hidden, int) else hidden
         widths = [int(in_features), *(int(width) for width in hidden), int(code_size)]
         if min(widths) < 1:
             raise InputError(f"KANAutoencoder got the widths {widths}, input to code; expected at least 1 each.")

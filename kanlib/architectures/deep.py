@@ -106,8 +106,11 @@ class DeepKAN(nn.Module):
         **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__()
-        if width < 1 or depth < 1:
-            raise InputError(f"DeepKAN got width {width} and depth {depth}; expected at least 1 of each.")
+        if width < 2 or depth < 1:
+            raise InputError(
+                f"DeepKAN got width {width} and depth {depth}; expected a width of at least 2, since one normalised "
+                "number is a constant, and at least one block."
+            )
         options = with_generator(options)
         # At the ends, where widths differ, values decide: nothing goes on beyond the first and the last layer.
         self.first = _layer(in_features, width, options, "forward", centred)

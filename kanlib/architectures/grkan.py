@@ -41,7 +41,7 @@ class GRKAN(nn.Module):
     Raises
     ------
     InputError
-        When a width is less than 1.
+        When a width is less than 1, or one output would be normalised.
 
     Examples
     --------
@@ -70,6 +70,11 @@ class GRKAN(nn.Module):
             raise InputError(
                 f"GRKAN got {in_features} inputs, {hidden_features} hidden nodes and {out_features} outputs; expected "
                 "at least 1 of each."
+            )
+        if normalize and out_features == 1:
+            raise InputError(
+                "GRKAN got one output and a layer norm, which makes it a constant; expected normalize=False, or more "
+                "outputs."
             )
         self.in_features, self.out_features = in_features, out_features
         options = with_generator(options)

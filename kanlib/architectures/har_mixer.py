@@ -104,7 +104,7 @@ class KANMixer(nn.Module):
         **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__()
-        if min(channels, length, classes, width, patch, blocks) < 1 or length % patch:
+        if min(channels, length, classes, width - 1, patch, blocks) < 1 or length % patch:
             raise InputError(
                 f"KANMixer got {channels} channels, {classes} classes, width {width}, {blocks} blocks, and patches of "
                 f"{patch} in windows of {length}; expected at least 1 of each, and patches that divide the window."

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from kanlib.checks import check_choice
-from kanlib.errors import InputError
+from kanlib.errors import InputError, InputTypeError
 
 from .grkan import GRKAN
 from .parts import LayerOptions
@@ -25,8 +25,8 @@ class KAMoE(nn.Module):
 
     The weights are a softmax, so they are at least 0 and sum to one; the paper's sigmoid, whose weights are independent
     of each other, is an option. The gate has no layer norm unless asked: over two experts it would leave only the sign
-    of their difference (see `GRKAN`). The paper's weights on the inputs are left out: scales of inputs are what the
-    gate's KAN layer and its grid take care of.
+    of their difference (see `GRKAN`). The paper's weights on the inputs are left out:
+    standardise the columns.
 
     Parameters
     ----------
@@ -82,9 +82,14 @@ class KAMoE(nn.Module):
         if not len(self.experts):
             raise InputError("KAMoE got no experts; expected at least one module.")
         if (gate is None) == (in_features is None):
-            raise InputError("KAMoE got both or neither of in_features and gate; pass the one that says what gates.")
+            given = "neither in_features nor gate" if gate is None else "both in_features and gate"
+            raise InputError(f"KAMoE got {given}; expected one: in_features builds a gate, gate=... is one of yours.")
         if gate is None:
-            assert in_features is not None
+            if not isinstance(in_features, int):
+                raise InputTypeError(
+                    f"KAMoE got in_features of type {type(in_features).__name__}; expected a number. "
+                    "A gate of your own is gate=..."
+                )
             gate = GRKAN(in_features, len(self.experts), hidden_features, normalize=normalize, **options)
         elif hidden_features is not None or normalize or options:
             raise InputError("KAMoE got a gate and settings of the gate it would build; give them to your gate.")
@@ -139,5 +144,6 @@ def load_balance(gates: Tensor) -> Tensor:
 
     Source: arXiv 1701.06538, equation 6 (Shazeer et al. 2017).
     """
-    importance = gates.flatten(0, -2).sum(dim=0) if gates.ndim > 1 else gates
+    # Means rather than sums, which float16 does not hold; the ratio is the same.
+    importance = gates.flatten(0, -2).mean(dim=0) if gates.ndim > 1 else gates
     return importance.var(correction=0) / importance.mean().square().clamp_min(torch.finfo(gates.dtype).tiny)

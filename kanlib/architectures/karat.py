@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, nn
 
+from kanlib.checks import check_input
 from kanlib.errors import InputError
 from kanlib.layer import KANLayer
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KANAttention", "LogitOperator", "project_to_simplex"]
 
+RANK = 12  # as in the paper
 # What holds where nothing else is asked for: no base function beside the basis, weights that share out a variance, and
 # seven functions an edge, three harmonics: 1, cos t, sin t, ..., sin 3t.
 DEFAULTS = LayerOptions(basis="fourier", base=None, init="xavier", grid_size=4, degree=3)
@@ -41,7 +43,8 @@ class LogitOperator(nn.Module):
     r < N keeps the number of functions at r N instead of N^2. Rows of `a` may have any sign and any sum; with
     projection=True each becomes the nearest point of the probability simplex, where softmax's rows lie too.
 
-    The number of tokens N is baked into the weights: column q of the logits has functions of its own.
+    The number of tokens N is baked into the weights: column q of the logits has functions of its own. Memory grows
+    with N^2 (G + k) numbers a head and row of the batch, where softmax has N^2.
 
     Parameters
     ----------
@@ -71,7 +74,7 @@ class LogitOperator(nn.Module):
     """
 
     def __init__(
-        self, n_tokens: int, num_heads: int, rank: int = 12, projection: bool = False, **options: Unpack[LayerOptions]
+        self, n_tokens: int, num_heads: int, rank: int = RANK, projection: bool = False, **options: Unpack[LayerOptions]
     ) -> None:
         super().__init__()
         if rank < 1:
@@ -100,11 +103,13 @@ class LogitOperator(nn.Module):
         InputError
             When heads or tokens are of another number.
         """
-        if logits.ndim != 4 or logits.shape[1] != self.num_heads or logits.shape[-1] != self.n_tokens:
+        heads, tokens = self.num_heads, self.n_tokens
+        if isinstance(logits, Tensor) and (logits.ndim != 4 or (logits.shape[1], logits.shape[-1]) != (heads, tokens)):
             raise InputError(
-                f"LogitOperator got logits of shape {tuple(logits.shape)}; expected (batch, {self.num_heads}, rows, "
-                f"{self.n_tokens}). The number of tokens is part of its weights: build it with that many."
+                f"LogitOperator got logits of shape {tuple(logits.shape)}; expected (batch, {heads}, rows, {tokens}). "
+                "The number of tokens is part of its weights: build it with that many."
             )
+        logits = check_input("LogitOperator", logits, tokens, self.spread[0].weight.dtype)
         rows = [spread(edges(t)) for t, edges, spread in zip(logits.unbind(1), self.edges, self.spread, strict=True)]
         matrix = torch.stack(rows, dim=1)
         return project_to_simplex(matrix) if self.projection else matrix
@@ -120,7 +125,7 @@ class KANAttention(MultiHeadAttention):
     embed_dim, num_heads, n_tokens : int
         As for `MultiHeadAttention`.
     rank : int
-        Rank r of the operator.
+        Rank r of the operator that is made, 12 by default.
     projection : bool
         Whether rows of the attention matrix are projected onto the probability simplex.
     operator : LogitOperator, optional
@@ -143,14 +148,19 @@ class KANAttention(MultiHeadAttention):
         embed_dim: int,
         num_heads: int,
         n_tokens: int,
-        rank: int = 12,
+        rank: int | None = None,
         projection: bool = False,
         operator: LogitOperator | None = None,
         **options: Unpack[LayerOptions],
     ) -> None:
+        if operator is not None and (projection or rank not in (None, operator.rank)):
+            raise InputError(
+                f"KANAttention got an operator of rank {operator.rank}, and beside it rank={rank}, "
+                f"projection={projection}; expected these where the operator is made."
+            )
         options = with_generator(options)
         if operator is None:
-            operator = LogitOperator(n_tokens, num_heads, rank, projection, **options)
+            operator = LogitOperator(n_tokens, num_heads, RANK if rank is None else rank, projection, **options)
         elif (operator.n_tokens, operator.num_heads) != (n_tokens, num_heads):
             raise InputError(
                 f"got an operator for {operator.n_tokens} tokens and {operator.num_heads} heads; expected {n_tokens} "
@@ -186,7 +196,7 @@ def project_to_simplex(values: Tensor) -> Tensor:
     ordered = values.sort(dim=-1, descending=True).values
     excess = ordered.cumsum(-1) - 1
     counts = torch.arange(1, values.shape[-1] + 1, device=values.device)
-    rho = (ordered * counts > excess).sum(-1, keepdim=True)
+    rho = (ordered * counts > excess).sum(-1, keepdim=True).clamp_min(1)  # NaN is larger than nothing
     theta = excess.gather(-1, rho - 1) / rho
     return (values - theta).clamp(min=0)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from kanlib.checks import check_choice, check_input
-from kanlib.errors import InputError
+from kanlib.errors import InputError, InputTypeError
 from kanlib.network import KAN, Width
 
 from .parts import LayerOptions
@@ -120,9 +120,13 @@ class KANODE(nn.Module):
         """
         dtype = self.field.layers[0].coefficients.dtype
         y0 = check_input("KANODE", y0, self.field.out_features, dtype)
+        if not isinstance(t, Tensor):
+            raise InputTypeError(f"KANODE got t of type {type(t).__name__}; expected a tensor of times.")
         if t.ndim != 1 or len(t) < 1 or t.dtype != y0.dtype:
-            raise InputError(f"KANODE got t of shape {tuple(t.shape)}, {t.dtype}; expected (T,), {y0.dtype}.")
-        if self.method == "rk4" or len(t) == 1:
+            raise InputError(
+                f"KANODE got t of shape {tuple(t.shape)}, {t.dtype}; expected (T,) with one time at least, {y0.dtype}."
+            )
+        if self.method == "rk4" or len(t) == 1 or not y0.numel():
             return rk4(self.derivative, y0, t, self.substeps)
         rows = y0.reshape(-1, y0.shape[-1])
         # Each piece is solved with steps chosen for it alone.
@@ -131,7 +135,9 @@ class KANODE(nn.Module):
         return solved.reshape(*y0.shape[:-1], *solved.shape[-2:])
 
     def _adaptive(self, rows: Tensor, t: Tensor) -> Tensor:
-        """Solutions (B, T, n) by torchdiffeq, with steps that all rows share."""
+        """Solutions (B, T, n) by torchdiffeq, with steps that all rows share; NaN where one starts from no number."""
+        if not bool(torch.isfinite(rows).all()):
+            return rows.new_full((len(rows), len(t), rows.shape[-1]), torch.nan)
         settings: dict[str, Any] = {"method": self.method, "rtol": self.rtol, "atol": self.atol}
         if self.adjoint:
             parameters = tuple(p for p in self.field.parameters() if p.requires_grad)

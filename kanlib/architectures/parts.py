@@ -21,7 +21,11 @@ __all__ = ["LayerOptions", "draw_normal", "fit_grids", "layer_norm", "linear", "
 
 
 class LayerOptions(TypedDict, total=False):
-    """Keywords of `kanlib.KANLayer` that an architecture passes to every layer inside; see there."""
+    """Keywords of `kanlib.KANLayer` that an architecture passes to every layer inside; see there.
+
+    The defaults suit standardised columns: grids from -1 to 1, and a base function that bends around zero. Standardise
+    the columns, then size the grids by `fit_grids`.
+    """
 
     grid_size: int
     degree: int
@@ -103,8 +107,12 @@ def fit_grids(module: nn.Module, *inputs: Any, rounds: int = 2, margin: float = 
     """Size the grids of all KAN layers inside any module by the values that reach them, in place.
 
     Each grid is fitted to what its layer gets, over all its calls (a recurrent layer has many), as by
-    `kanlib.update_grid`: the curves stay what they were. A later layer's values move a little when the grids before it
-    do, hence more than one round.
+    `kanlib.update_grid`: each curve becomes the nearest one on the new grid, which is far off for Fourier series and
+    Morlet wavelets, so size grids before training. A later layer's values move a little when the grids before it do,
+    hence more than one round. Grids that repeat stay.
+
+    Splines are sized by it, base functions are not: they see the values as they are. Columns in raw units (1,000 give
+    or take 300) have to be standardised before, or layers made with ``base=None``.
 
     Parameters
     ----------
@@ -128,6 +136,8 @@ def fit_grids(module: nn.Module, *inputs: Any, rounds: int = 2, margin: float = 
     >>> model[0].grid[0, [0, -1]]
     tensor([ 0., 10.])
     """
+    if rounds < 1 or margin < 0:
+        raise InputError(f"fit_grids got rounds={rounds}, margin={margin}; expected at least one, and zero or more.")
     for _ in range(rounds):
         seen = layer_inputs(module, *inputs)
         if not seen:

@@ -23,6 +23,7 @@ __all__ = ["PoolLayer", "Selective", "prune_bases", "select_bases"]
 
 Pool = Sequence[str | Mapping[str, Any]]
 Phase = Literal["full", "selective", "pruned"]
+ROWS = 2000  # enough to compare curves on
 
 
 class PoolLayer(FeatureLayer):
@@ -62,7 +63,8 @@ class Selective(nn.Module):
     logits : Parameter, shape (bases, out, in)
     phase : {"full", "selective", "pruned"}
 
-    Source: arXiv 2408.08338 (S-KAN). Choosing by projection is kanlib's.
+    Source: arXiv 2408.08338 (S-KAN), after its abstract, which has the choice at nodes; choosing for every edge, and by
+    projection, is kanlib's.
     """
 
     layers: MutableSequence[PoolLayer]  # a ModuleList
@@ -77,6 +79,11 @@ class Selective(nn.Module):
         )
         if len(set(self.names)) < max(2, len(self.names)):
             raise InputError(f"the pool is {list(self.names)}; expected two bases at least, all different.")
+        if "basis" in options and all("basis" in basis for basis in bases):
+            raise InputError(
+                f"got basis={options['basis']!r} and a pool that names its bases, {list(self.names)}; expected the "
+                "one or the other. A KAN of one basis is KAN(..., basis=...)."
+            )
         layers = [make(**{**options, **basis}) for basis in bases]
         self.layers = cast("MutableSequence[PoolLayer]", nn.ModuleList(layers))
         first = layers[0].coefficients
@@ -91,7 +98,7 @@ class Selective(nn.Module):
         soft = self.logits.softmax(0)
         if self.phase == "full":
             return soft
-        hard = nn.functional.one_hot(self.logits.argmax(0), len(self.layers)).movedim(-1, 0)
+        hard = nn.functional.one_hot(self.selection().clamp_min(0), len(self.layers)).movedim(-1, 0)
         return hard + (soft - soft.detach())  # exactly 0 or 1
 
     def terms(self, x: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -105,7 +112,11 @@ class Selective(nn.Module):
 
     def edges(self, x: Tensor) -> Tensor:
         """Value of every edge, (..., out, in), for x (..., in): the mixture, or the basis in use."""
-        return sum_of([torch.einsum("...if,oif->...oi", features, weights) for features, weights in self.terms(x)])
+        first, *others = self.terms(x)
+        values = torch.einsum("...if,oif->...oi", *first)
+        for term in others:
+            values = values + torch.einsum("...if,oif->...oi", *term)
+        return values
 
     def selection(self) -> Tensor:
         """Number of the chosen basis of every edge in `names`, (out, in), int64; -1 where the edge is masked."""
@@ -120,12 +131,12 @@ class Selective(nn.Module):
         by least squares on the rows, and the basis with the smallest error is chosen. The fits become the bases'
         weights, so the selective phase starts from the mixture's curves; logits become the logarithm of 1 / error.
 
-        "gates": the basis with the largest gate, as in the paper; gates are multiplied into the weights.
+        "gates": the basis with the largest gate; gates are multiplied into the weights.
 
         Parameters
         ----------
         x : Tensor, shape (..., in)
-            Values that reach the edges; `select_bases` finds them in a network.
+            Values that reach the edges; `select_bases` finds them in a network. Of many, some 2,000 are used.
         """
         check_choice("by", by, ("projection", "gates"))
         if self.phase == "pruned":
@@ -137,7 +148,7 @@ class Selective(nn.Module):
         else:
             if not len(x) or not bool(x.isfinite().all()):
                 raise InputError(f"select got {len(x)} rows; expected at least one row, all finite.")
-            self._project(x)
+            self._project(x[:: max(1, len(x) // ROWS)])  # a convolution has a row a pixel
         self.phase = "selective"
 
     def _project(self, x: Tensor) -> None:
@@ -180,7 +191,8 @@ class Selective(nn.Module):
             layer.mask &= chosen == number
         self.logits.requires_grad_(False)
         self.phase = "pruned"
-        self._used = sorted(set(chosen.flatten().tolist()) - {-1})
+        # With all edges masked nothing is in use: one basis stays for the shape of its zeros.
+        self._used = sorted(set(chosen.flatten().tolist()) - {-1}) or [0]
 
     def mask_edge(self, i: int, j: int) -> None:
         """Take the edge from input i to output j out, in all bases."""
@@ -247,6 +259,8 @@ def select_bases(module: nn.Module, *inputs: Any, by: Literal["projection", "gat
     """
     owners = {layer: part for part in _pools(module) for layer in part.layers}
     order = [owners[layer] for layer in layer_inputs(module, *inputs) if layer in owners]
+    if missed := len(set(owners.values()) - set(order)):
+        raise InputError(f"{missed} layers with a pool are not reached by the inputs; call with inputs that reach all.")
     for part in dict.fromkeys(order):
         seen = layer_inputs(module, *inputs)
         part.select(next(seen[layer] for layer in part.layers if layer in seen), by=by)

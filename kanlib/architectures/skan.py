@@ -79,7 +79,8 @@ class SKAN(nn.Module):
 
     Training has three phases. Full: as built, train it like any module; all bases of an edge are at work. Selective:
     `select_bases` chooses a basis for every edge; train on. Pruned: `prune_bases` drops the others, and the network
-    has as many numbers as a KAN of one basis.
+    works with as many numbers as a KAN of one basis (``n_weights()`` of its layers; those of bases that lost stay in
+    its parameters, masked).
 
     Parameters
     ----------
@@ -115,8 +116,8 @@ class SKAN(nn.Module):
 
     def __init__(self, widths: Sequence[int], *, pool: Pool = POOL, **options: Unpack[LayerOptions]) -> None:
         super().__init__()
-        if len(widths) < 2:
-            raise InputError(f"widths {list(widths)} make no network; expected inputs, then layers.")
+        if isinstance(widths, int) or len(widths) < 2:
+            raise InputError(f"widths {widths!r} make no network; expected a sequence: inputs, then layers.")
         options = with_generator(options)
         layers = [SelectiveKANLayer(n, m, pool=pool, **options) for n, m in pairwise(widths)]
         self.layers = cast("MutableSequence[SelectiveKANLayer]", nn.ModuleList(layers))

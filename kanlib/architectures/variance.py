@@ -113,13 +113,22 @@ def preserve_variance(
     generator = generator or torch.Generator().manual_seed(0)
     x = _sample(layer, x)
     values, slopes = feature_moments(layer, x, centred=centred)
-    forward = layer.in_features * len(values) * values / x.var(0, correction=0).mean()
+    spread = x.var(0, correction=0).mean()
+    forward = layer.in_features * len(values) * values / spread
     backward = layer.out_features * len(values) * slopes
     first = 0 if layer.base_weight is None else 1
     weights = layer.weights()
     for part in (slice(0, first), slice(first, None)):
+        if not weights[..., part].numel():
+            continue
         demands = {"forward": forward[part].mean(), "backward": backward[part].mean()}
         demands["average"] = (demands["forward"] + demands["backward"]) / 2
+        if not spread.is_meta and not (float(spread) > 0 and 0 < float(demands[balance]) < float("inf")):
+            raise InputError(
+                f"preserve_variance got a sample of variance {float(spread):.3g} on which {balance!r} asks for weights "
+                f"of variance 1 / {float(demands[balance]):.3g}; expected finite inputs that vary, and functions that "
+                "do (degree 1 or more where slopes count)."
+            )
         # Drawn where the generator lives: the first weights do not depend on the layer's device.
         noise = torch.empty(weights[..., part].shape, dtype=weights.dtype, device=generator.device)
         weights[..., part] = noise.normal_(generator=generator).to(weights.device) * demands[balance].rsqrt()

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor, nn
 
-from kanlib.checks import check_choice
+from kanlib.checks import check_choice, check_input
 from kanlib.errors import InputError
 
 from .attention import MultiHeadAttention, StaticAttention
-from .karat import KANAttention, LogitOperator
+from .karat import RANK, KANAttention, LogitOperator
 from .parts import LayerOptions, draw_normal, layer_norm, linear, with_generator
 
 if TYPE_CHECKING:
@@ -77,15 +77,19 @@ class VisionTransformer(nn.Module):
         attention: Kind = "karat",
         pool: Literal["mean", "class"] = "mean",
         shared: bool = False,
-        rank: int = 12,
+        rank: int = RANK,
         projection: bool = False,
         **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__()
         check_choice("attention", attention, KINDS)
         check_choice("pool", pool, ("mean", "class"))
-        if shared and attention != "karat":
-            raise InputError(f'shared=True is for attention="karat", whose operator it shares; got {attention!r}.')
+        if attention != "karat" and (shared or projection):
+            raise InputError(f'shared and projection are for attention="karat"; got one of them with {attention!r}.')
+        if min(mlp_dim, out_features) < 1:
+            raise InputError(
+                f"VisionTransformer got mlp_dim={mlp_dim}, out_features={out_features}; expected 1 or more."
+            )
         height, width = image_size
         if min(height, width, patch_size, channels, depth) < 1 or height % patch_size or width % patch_size:
             raise InputError(
@@ -103,7 +107,8 @@ class VisionTransformer(nn.Module):
         def mixer() -> MultiHeadAttention:
             size = (embed_dim, num_heads, self.n_tokens)
             if attention == "karat":
-                return KANAttention(*size, rank, projection, operator, **options)
+                own = {} if operator else {"rank": rank, "projection": projection}
+                return KANAttention(*size, operator=operator, **own, **options)  # type: ignore[arg-type]
             if attention == "softmax":
                 return MultiHeadAttention(*size, **options)
             matrix = StaticAttention(num_heads, self.n_tokens, learned=attention == "static", **options)
@@ -135,11 +140,12 @@ class VisionTransformer(nn.Module):
 
     def tokens(self, images: Tensor) -> Tensor:
         """What the first block gets: (B, n_tokens, embed_dim)."""
-        if images.ndim != 4 or tuple(images.shape[1:]) != self.image_shape:
+        if isinstance(images, Tensor) and (images.ndim != 4 or tuple(images.shape[1:]) != self.image_shape):
             raise InputError(
                 f"VisionTransformer got images of shape {tuple(images.shape)}; expected (batch, "
                 f"{', '.join(map(str, self.image_shape))}). Build it for images of that size."
             )
+        images = check_input("VisionTransformer", images, self.image_shape[-1], self.embedding.weight.dtype)
         p = self.patch_size
         patches = images.unfold(2, p, p).unfold(3, p, p)  # (B, C, rows, columns, p, p)
         x: Tensor = self.embedding(patches.permute(0, 2, 3, 1, 4, 5).flatten(3).flatten(1, 2))
