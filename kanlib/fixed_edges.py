@@ -12,7 +12,7 @@ from .checks import check_choice
 from .errors import InputError
 from .primitives import PRIMITIVES, evaluate_primitives, primitive_derivatives
 
-__all__ = ["DEFAULT_CONSTANTS", "FixedEdges"]
+__all__ = ["DEFAULT_CONSTANTS", "FixedEdges", "has_frozen"]
 
 DEFAULT_CONSTANTS = (1.0, 0.0, 1.0, 0.0, 1.0)
 
@@ -24,7 +24,7 @@ class FixedEdges(nn.Module):
     ----------
     mask : buffer of bool, shape (out, in)
     primitive_index : buffer of int64, shape (out, in), -1 where an edge is no primitive
-    edge_constants : Parameter, shape (out, in, 5)
+    edge_constants : Parameter, shape (out, in, 5); it learns (requires_grad) once an edge is fixed
     """
 
     in_features: int
@@ -78,6 +78,9 @@ class FixedEdges(nn.Module):
     def _set_fixed(self, fixed: dict[tuple[int, int], str]) -> None:
         for name in fixed.values():
             check_choice("primitive", name, tuple(PRIMITIVES))
+        if bool(fixed) != bool(self._fixed):
+            # Constants of no edge do not learn: whoever counts parameters or waits for all gradients expects so.
+            self.edge_constants.requires_grad_(bool(fixed))
         self._fixed = dict(sorted(fixed.items()))
         # Made anew, where the mask is: load_state_dict(assign=True) leaves this buffer, which has no entry, behind.
         self.primitive_index = torch.full_like(self.mask, -1, dtype=torch.int64)
@@ -120,3 +123,13 @@ class FixedEdges(nn.Module):
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Take over the names of fixed edges from a state_dict."""
         self._set_fixed({self.check_edge(i, j): name for i, j, name in state["fixed_edges"]})
+
+
+def has_frozen(model: nn.Module) -> bool:
+    """Whether a parameter that the outputs depend on does not learn (requires_grad=False)."""
+    idle = {
+        id(layer.edge_constants)
+        for layer in model.modules()
+        if isinstance(layer, FixedEdges) and not layer.fixed_edges()
+    }
+    return any(not parameter.requires_grad and id(parameter) not in idle for parameter in model.parameters())

@@ -57,7 +57,7 @@ class KANLayer(FixedEdges):
     base_weight : Parameter, shape (out, in), or None without a base
     bias : Parameter, shape (out,)
     edge_constants : Parameter, shape (out, in, 5)
-        Constants [a, b, c, d, p] of fixed edges; unused by the others.
+        Constants [a, b, c, d, p] of fixed edges; unused by the others, and learned once there are fixed ones.
     grid : buffer, shape (in, G + 1)
     mask : buffer of bool, shape (out, in)
     primitive_index : buffer of int64, shape (out, in)
@@ -115,7 +115,7 @@ class KANLayer(FixedEdges):
         self.base_weight = nn.Parameter(torch.empty(out_features, in_features, **like)) if base else None
         self.bias = nn.Parameter(torch.zeros(out_features, **like))
         constants = torch.tensor(DEFAULT_CONSTANTS, **like)
-        self.edge_constants = nn.Parameter(constants.repeat(out_features, in_features, 1))
+        self.edge_constants = nn.Parameter(constants.repeat(out_features, in_features, 1), requires_grad=False)
         self.reset_parameters(generator)
 
     @torch.no_grad()

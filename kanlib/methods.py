@@ -7,6 +7,7 @@ from typing import Any
 
 from .errors import InputError, InputTypeError
 from .first_order import SCHEDULES, Schedule
+from .fixed_edges import has_frozen
 from .jacobian import n_constants
 from .losses import Loss
 from .network import KAN
@@ -126,7 +127,7 @@ def _why_not_gauss_newton(model: KAN, train: Rows | Loader, loss: Loss, penaltie
         return f"minimises the squared error, the loss is {kind}"
     if penalties.on_edges:
         return "takes the roughness penalty only (it is quadratic), l1 or entropy was asked for"
-    if not all(parameter.requires_grad for parameter in model.parameters()):
+    if has_frozen(model):
         return "adjusts all constants, some parameters have requires_grad=False"
     if model.layers[0].grid.device.type == "mps":
         return "needs float64, which the device 'mps' does not have"

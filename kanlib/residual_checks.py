@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .checks import check_choice, check_input, check_trainable
 from .errors import DataWarning, InputError, InputTypeError
+from .fixed_edges import has_frozen
 from .jacobian import n_constants
 from .network import KAN
 from .residual_problem import Condition
@@ -30,7 +31,7 @@ def check_problem(model: KAN, conditions: Sequence[Condition]) -> int:
     check_trainable(model)
     if any(layer.fixed_edges() for layer in model.layers):
         raise InputError("The network has fixed edges, only splines are adjusted here; free them with free_edge.")
-    if not all(parameter.requires_grad for parameter in model.parameters()):
+    if has_frozen(model):
         raise InputError("All constants are adjusted, some parameters have requires_grad=False; let them learn.")
     if isinstance(conditions, Condition) or not all(isinstance(each, Condition) for each in conditions):
         raise InputTypeError(

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from kanlib.base_functions import BASE_FUNCTIONS
 from kanlib.errors import InputError, InputTypeError
+from kanlib.fixed_edges import has_frozen
 from kanlib.initialization import INIT_RULES
 from kanlib.layer import KANLayer
 from kanlib.polynomials import extended_knots
@@ -337,3 +338,20 @@ def test_no_tensor_of_batch_times_out_times_in_on_the_training_path() -> None:
     with Watch():
         layer(torch.zeros(batch, inputs))
     assert 0 < largest < batch * inputs * outputs
+
+
+def test_constants_learn_once_an_edge_is_fixed() -> None:
+    layer = make(2, 2)
+    assert not layer.edge_constants.requires_grad and not has_frozen(layer)
+    layer.fix_edge(0, 0, "sin")
+    assert layer.edge_constants.requires_grad
+    layer.edge_constants.requires_grad_(False)  # whoever freezes them keeps them frozen
+    layer.fix_edge(1, 0, "sin")
+    assert not layer.edge_constants.requires_grad and has_frozen(layer)
+    layer.free_edge(0, 0)
+    layer.free_edge(1, 0)
+    assert not has_frozen(layer)
+    other = make(2, 2)
+    layer.fix_edge(0, 0, "sin")
+    other.load_state_dict(layer.state_dict())
+    assert other.edge_constants.requires_grad
