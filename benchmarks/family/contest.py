@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from scipy.stats import t
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .training import Loss, Trained, train
 
-__all__ = ["Entry", "Split", "against", "compete"]
+__all__ = ["Entry", "Split", "against", "at_the_end", "compete"]
 
 Rows = tuple[Tensor, Tensor]
 
@@ -29,13 +29,14 @@ class Split:
 
 @dataclass(frozen=True)
 class Entry:
-    """A trained module; `finite` is whether the loss was a number in every step."""
+    """A trained module; `finite` is whether the loss was a number in every step, `note` as `at_the_end` says."""
 
     seed: int
     module: nn.Module
     trained: Trained
     learning_rate: float
     finite: bool
+    note: str = ""
 
 
 class _Watched:
@@ -69,7 +70,7 @@ def compete(
     data : callable
         seed -> rows.
     """
-    tried = list(rates)
+    tried, note = list(rates), ""
     for seed in range(seeds):
         split = data(seed)
         entries = []
@@ -87,14 +88,32 @@ def compete(
             )
             entries.append(Entry(seed, module, trained, rate, watched.finite))
         best = min(entries, key=lambda entry: entry.trained.validation_loss)
-        tried = [best.learning_rate]
-        yield best
+        if len(tried) > 1:
+            tried, note = [best.learning_rate], at_the_end(best.learning_rate, tried)
+        yield replace(best, note=note)
+
+
+def at_the_end(chosen: float, tried: Sequence[float]) -> str:
+    """Whether the lowest or the highest value of several was chosen, so that one beyond may be better still.
+
+    Examples
+    --------
+    >>> at_the_end(0.1, (0.01, 0.03, 0.1)), at_the_end(0.03, (0.01, 0.03, 0.1)), at_the_end(0.1, (0.1,))
+    ('highest rate tried', '', '')
+    """
+    if len(tried) == 1 or min(tried) < chosen < max(tried):
+        return ""
+    return f"{'lowest' if chosen == min(tried) else 'highest'} rate tried"
 
 
 def against(own: Sequence[float], other: Sequence[float], better: Literal["higher", "lower"] = "higher") -> str:
     """Who wins, seed by seed: "wins" or "loses" where a paired t-test tells the two apart (5 %), else "undecided".
 
     Then the mean of own minus other, its standard deviation, and in how many seeds the own number is better.
+
+    Where all seeds share their test rows, the verdict is about trainings: first weights, order of the rows, and the
+    split of the rest into training and validation. With those test rows given, it says nothing of how the difference
+    would vary with other test rows.
 
     Examples
     --------
