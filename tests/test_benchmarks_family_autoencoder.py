@@ -33,7 +33,7 @@ def test_what_must_not_regress(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_rows_are_kept_apart() -> None:
-    first, second = autoencoder.digits(0), autoencoder.digits(1)
+    first, second = autoencoder.flat_digits(0), autoencoder.flat_digits(1)
     assert torch.equal(first.test, second.test) and not torch.equal(first.train, second.train)
     assert len(first.train) + len(first.validation) + len(first.test) == 1797
     rows = torch.cat([first.train, first.validation, first.test])
@@ -42,7 +42,7 @@ def test_rows_are_kept_apart() -> None:
 
 
 def test_the_error_of_pca_is_what_its_components_leave() -> None:
-    data = autoencoder.digits(0)
+    data = autoencoder.flat_digits(0)
     row = autoencoder._pca(8, 0)
     centre = data.train.mean(0)
     _, _, axes = torch.linalg.svd(data.train - centre, full_matrices=False)
@@ -53,7 +53,7 @@ def test_the_error_of_pca_is_what_its_components_leave() -> None:
 @pytest.mark.parametrize("code", autoencoder.CODES)
 def test_the_perceptron_has_as_many_parameters(code: int) -> None:
     new = autoencoder._models(code)
-    kan, mlp = (new[name](torch.Generator(), autoencoder.digits(0).train[:50]) for name in ("KAN", "MLP"))
+    kan, mlp = (new[name](torch.Generator(), autoencoder.flat_digits(0).train[:50]) for name in ("KAN", "MLP"))
     assert n_parameters(mlp) == pytest.approx(n_parameters(kan), rel=0.02)
 
 

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor, nn
@@ -23,10 +22,12 @@ from kanlib.architectures.autoencoder import KANAutoencoder
 from kanlib.architectures.parts import fit_grids
 
 from .autoencoder_picture import draw
+from .contest import at_the_end
+from .digits import digits
 from .training import evaluate, n_parameters, train
 from .trials import PictureTable, Setting, choose, matched_width, perceptron, with_spread
 
-__all__ = ["Digits", "MLPAutoencoder", "digits", "draw", "make", "neighbour_accuracy"]
+__all__ = ["Digits", "MLPAutoencoder", "draw", "flat_digits", "make", "neighbour_accuracy"]
 
 COLUMNS = (
     *("model", "code", "seed", "MSE", "k-NN accuracy", "parameters", "learning rate", "weight decay", "seconds"),
@@ -74,15 +75,11 @@ class MLPAutoencoder(nn.Module):
         return x
 
 
-def digits(seed: int) -> Digits:
-    """scikit-learn's 1,797 digits: 400 test rows, always the same, 300 for validation and the rest by the seed."""
-    pixels, labels = load_digits(return_X_y=True)
-    X, d = torch.tensor(pixels / 16, dtype=torch.float32), torch.tensor(labels)
-    # Widths and grid were settled with errors on test rows of another order (seed 0) in view.
-    order = torch.randperm(len(X), generator=torch.Generator().manual_seed(1))
-    test, rest = order[:400], order[400:]
-    rest = rest[torch.randperm(len(rest), generator=torch.Generator().manual_seed(seed))]
-    return Digits(X[rest[300:]], X[rest[:300]], X[test], d[rest[300:]], d[test])
+def flat_digits(seed: int) -> Digits:
+    """The digits of all parts, pixels in a row."""
+    rows = digits(seed)
+    X, X_validation, X_test = (part[0].flatten(1) for part in (rows.train, rows.validation, rows.test))
+    return Digits(X, X_validation, X_test, rows.train[1], rows.test[1])
 
 
 def neighbour_accuracy(codes: Tensor, labels: Tensor, new_codes: Tensor, new_labels: Tensor) -> float:
@@ -106,9 +103,10 @@ def make(options: Options) -> Table:
                 chosen = choose(lambda s, new=new: _train(new, s, 0, epochs)[1], settings)  # type: ignore[misc]
             for seed in range(options.seeds):
                 rows.append(_row(name, code, seed, new, chosen, epochs))
-            options.say(f"code {code}, {name}: MSE {rows[-1][3]:.4f}, k-NN {rows[-1][4]:.3f}, {rows[-1][5]} parameters")
+            note = at_the_end(chosen.learning_rate, [setting.learning_rate for setting in settings])
+            options.say(f"code {code}, {name}: MSE {rows[-1][3]:.4f}, k-NN {rows[-1][4]:.3f}; {note or 'rate inside'}")
     for seed in range(options.seeds):
-        data = digits(seed)
+        data = flat_digits(seed)
         accuracy = neighbour_accuracy(data.train, data.train_labels, data.test, data.test_labels)
         picture = json.dumps({"images": _whole(_examples(data))}) if seed == 0 else ""
         rows.append([PIXELS, 64, seed, 0.0, accuracy, 0, "", "", 0.0, picture])
@@ -140,7 +138,7 @@ def _models(code: int) -> dict[str, Maker]:
 
 
 def _train(new: Maker, setting: Setting, seed: int, epochs: int) -> tuple[nn.Module, float, float]:
-    data = digits(seed)
+    data = flat_digits(seed)
     model = new(torch.Generator().manual_seed(seed), data.train)
     run = train(
         model,
@@ -157,7 +155,7 @@ def _train(new: Maker, setting: Setting, seed: int, epochs: int) -> tuple[nn.Mod
 
 @torch.no_grad()
 def _row(name: str, code: int, seed: int, new: Maker, setting: Setting, epochs: int) -> list[object]:
-    data = digits(seed)
+    data = flat_digits(seed)
     with torch.enable_grad():
         model, _, seconds = _train(new, setting, seed, epochs)
     known, fresh = model.encode(data.train), model.encode(data.test)  # type: ignore[operator]
@@ -169,7 +167,7 @@ def _row(name: str, code: int, seed: int, new: Maker, setting: Setting, epochs: 
 
 
 def _pca(code: int, seed: int) -> list[object]:
-    data = digits(seed)
+    data = flat_digits(seed)
     found = PCA(code, svd_solver="full").fit(data.train.numpy())
 
     def encode(x: Tensor) -> Tensor:

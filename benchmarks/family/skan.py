@@ -20,8 +20,9 @@ from benchmarks.parts import Options
 from kanlib.architectures.skan import POOL, SKAN
 from kanlib.symbolic import symbolify
 
+from .contest import against
 from .skan_contestants import Outcome, least_squares, one_basis, selective
-from .skan_digits import run_digits
+from .skan_digits import PLAIN, run_digits
 from .skan_picture import draw
 from .skan_targets import FUNCTIONS, NESTED, TARGETS, Rows, best_basis, rows_of
 
@@ -85,8 +86,8 @@ def make(options: Options) -> Table:
         options.say(f"{target}: S-KAN {own[SKAN_NAME]:.3g}, best of 5 {own[BEST]:.3g}")
     if not options.quick:
         runs += [
-            Run("digits", model, seed, outcome, rate, metric="accuracy")
-            for model, seed, outcome, rate in run_digits(options)
+            Run("digits", model, seed, outcome, rate, note=note, metric="accuracy")
+            for model, seed, outcome, rate, note in run_digits(options)
         ]
     summary = [*_means(runs), *_ranks(runs), *_hits(runs)]
     return SummaryTable(
@@ -166,9 +167,12 @@ def _means(runs: Sequence[Run]) -> list[list[object]]:
         own = [run for run in runs if (run.target, run.model) == (target, model)]
         values = [run.outcome.test for run in own]
         seconds = statistics.fmean(run.outcome.seconds for run in own)
+        note = ""
+        if target == "digits" and model != PLAIN:
+            note = f"against the {PLAIN}: {against(values, _values(runs, target, PLAIN))}"
         rows.append(
             [target, model, metric, "mean", statistics.fmean(values), _spread(values), "", own[0].outcome.parameters]
-            + [seconds, own[0].rate, "", "", "", ""]
+            + [seconds, own[0].rate, "", "", note, ""]
         )
     return rows
 
