@@ -73,4 +73,25 @@ def test_claims_can_fail() -> None:
     wrong = [
         replace(run, outcome=replace(run.outcome, chosen=("chebyshev",) * len(run.best_alone))) for run in _runs(0.05)
     ]
-    assert list(skan.checks(wrong).values())[4:] == [False, False]
+    assert list(skan.checks(wrong).values())[4:] == [False, True]  # one seed: no worse is enough
+    rivals = [
+        replace(run, outcome=replace(run.outcome, chosen=run.best_alone)) if run.model == skan.GATES else run
+        for run in wrong
+    ]
+    assert list(skan.checks(rivals).values())[4:] == [False, False]
+
+
+def test_within_seed_noise_is_of_paired_differences() -> None:
+    """Errors that vary much from target to target are no slack: what counts is the spread of differences."""
+
+    def runs(*differences: float) -> list[skan.Run]:
+        return [
+            replace(run, seed=seed, outcome=replace(run.outcome, test=0.1 + 0.05 * seed + own))
+            for seed, difference in enumerate(differences)
+            for run in _runs(0.1)
+            for own in (difference if run.model == skan.SKAN_NAME else 0.0,)
+        ]
+
+    first = "one variable: S-KAN is within seed noise of the best basis, trained"
+    assert skan.checks(runs(0.01, -0.01, 0.012))[first]
+    assert not skan.checks(runs(0.01, 0.011, 0.012))[first]

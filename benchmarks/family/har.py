@@ -24,6 +24,7 @@ from benchmarks.foundation.tables import Table
 from benchmarks.parts import Options
 from kanlib.architectures.har import HARClassifier
 
+from .contest import at_the_end
 from .har_data import ACTIVITIES, Split, split
 from .har_features import hand_features
 from .har_models import MODELS, Standardised, new_model
@@ -56,6 +57,8 @@ def make(options: Options) -> Table:
             for seed in range(_seeds(noise, options)):
                 rows.append(_row(name, noise, seed, chosen))
             options.say(f"noise {noise}, {name}: accuracy {rows[-1][3]:.3f}, {rows[-1][5]} parameters")
+        if note := at_the_end(chosen.learning_rate, [setting.learning_rate for setting in settings]):
+            options.say(f"{name}: {note}")
     penalty = _penalty(tuning)
     rows += [_hand(noise, seed, penalty) for noise in noises for seed in range(_seeds(noise, options))]
     rows = with_spread(COLUMNS, rows, ("noise", "model"), ("accuracy", "macro F1", "seconds"))
