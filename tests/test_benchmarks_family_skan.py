@@ -15,7 +15,7 @@ sys.path.append(str(ROOT))
 from benchmarks.family import skan  # noqa: E402
 from benchmarks.family.__main__ import main  # noqa: E402
 from benchmarks.family.skan_contestants import Outcome, count, least_squares  # noqa: E402
-from benchmarks.family.skan_digits import conv_kan, plain_net, selective_net  # noqa: E402
+from benchmarks.family.skan_digits import PLAIN, SELECTIVE, conv_kan, plain_net, selective_net  # noqa: E402
 from benchmarks.family.skan_targets import FUNCTIONS, NESTED, TARGETS, best_basis, rows_of  # noqa: E402
 from kanlib.architectures.selective import prune_bases  # noqa: E402
 from kanlib.architectures.skan import POOL  # noqa: E402
@@ -95,3 +95,17 @@ def test_within_seed_noise_is_of_paired_differences() -> None:
     first = "one variable: S-KAN is within seed noise of the best basis, trained"
     assert skan.checks(runs(0.01, -0.01, 0.012))[first]
     assert not skan.checks(runs(0.01, 0.011, 0.012))[first]
+
+
+def test_the_claim_on_digits_is_of_a_paired_test() -> None:
+    def held(*ours: float) -> bool:
+        digits = [
+            skan.Run("digits", model, seed, Outcome(value, 0.9, 1, 1.0), metric="accuracy")
+            for model, own in ((SELECTIVE, ours), (PLAIN, (0.95, 0.96, 0.94)))
+            for seed, value in enumerate(own)
+        ]
+        planted = [replace(run, seed=seed) for seed in range(3) for run in _runs(0.05)]
+        return list(skan.checks([*planted, *digits]).values())[-1]
+
+    assert held(0.92, 0.931, 0.91)
+    assert not held(0.92, 0.97, 0.95) and not held(0.98, 0.991, 0.97)

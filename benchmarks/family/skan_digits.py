@@ -17,12 +17,12 @@ from kanlib.architectures.skan import POOL
 from .contest import Split, at_the_end
 from .digits import accuracy, convolutional, digits, plain
 from .skan_contestants import Outcome, count
-from .training import train
+from .training import evaluate, train
 
-__all__ = ["PLAIN", "conv_kan", "learn", "plain_net", "run_digits", "selective_net"]
+__all__ = ["PLAIN", "SELECTIVE", "conv_kan", "learn", "plain_net", "run_digits", "selective_net"]
 
-PLAIN = "plain convolution"
-RATES = (0.003, 0.01, 0.03, 0.1)
+PLAIN, SELECTIVE = "plain convolution", "S-ConvKAN"
+RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
 EPOCHS = 30
 CHANNELS = (4, 8)
 PLAIN_CHANNELS = (8, 16)  # as many numbers, within 4 %
@@ -77,13 +77,23 @@ def _learn(module: nn.Module, data: Split, rate: float, seed: int) -> Outcome:
         ).seconds
     if chooses:
         prune_bases(module)
-    return Outcome(accuracy(module, data.test), accuracy(module, data.validation), count(module), seconds)
+    return Outcome(
+        accuracy(module, data.test), accuracy(module, data.validation), count(module), seconds, module=module
+    )
 
 
 def learn(net: Callable[[int], nn.Module], seeds: int) -> tuple[list[Outcome], float, str]:
-    """Outcomes of the seeds; their learning rate, the best by seed 0's accuracy on validation rows; a note on it."""
+    """Outcomes of the seeds; their learning rate, of the lowest loss on seed 0's validation rows; a note on it.
+
+    By the loss, as in the contest of all other parts: of 300 rows several rates get the same number right.
+    """
+
+    def loss(outcome: Outcome) -> float:
+        assert outcome.module is not None
+        return evaluate(outcome.module, digits(0).validation, cross_entropy)
+
     tried = {rate: _learn(net(0), digits(0), rate, 0) for rate in RATES}
-    rate = max(tried, key=lambda rate: tried[rate].validation)
+    rate = min(tried, key=lambda rate: loss(tried[rate]))
     return (
         [tried[rate], *(_learn(net(seed), digits(seed), rate, seed) for seed in range(1, seeds))],
         rate,
@@ -96,7 +106,7 @@ def run_digits(options: Options) -> Iterator[tuple[str, int, Outcome, float, str
     nets: dict[str, Callable[[int], nn.Module]] = {
         PLAIN: plain_net,
         **{f"KANConv2d, {basis}": (lambda seed, basis=basis: conv_kan(basis, seed)) for basis in POOL},
-        "S-ConvKAN": selective_net,
+        SELECTIVE: selective_net,
     }
     for name, net in nets.items():
         outcomes, rate, note = learn(net, options.seeds)
