@@ -17,7 +17,7 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor, nn
 
-from benchmarks.foundation.tables import Table
+from benchmarks.foundation.tables import BriefTable, Table
 from benchmarks.parts import Options
 from kanlib.architectures.autoencoder import KANAutoencoder
 from kanlib.architectures.parts import fit_grids
@@ -26,7 +26,7 @@ from .autoencoder_picture import draw
 from .contest import at_the_end, verdict
 from .digits import digits
 from .training import evaluate, n_parameters, train
-from .trials import PictureTable, Setting, choose, matched_width, perceptron, with_spread
+from .trials import Setting, choose, matched_width, perceptron, with_spread
 
 __all__ = ["Digits", "MLPAutoencoder", "draw", "flat_digits", "make", "neighbour_accuracy"]
 
@@ -113,7 +113,7 @@ def make(options: Options) -> Table:
         rows.append([PIXELS, 64, seed, 0.0, accuracy, 0, "", "", 0.0, picture])
     rows = with_spread(COLUMNS, rows, ("model", "code"), ("MSE", "k-NN accuracy", "seconds"))
     title = "Autoencoders: 8 x 8 digits, mean squared error on 400 new rows, pixels in [0, 1]"
-    return PictureTable("family_autoencoder", title, COLUMNS, rows, _checks(rows))
+    return BriefTable("family_autoencoder", title, COLUMNS, rows, _checks(rows), hidden=("picture",))
 
 
 Maker = Callable[[torch.Generator, Tensor], nn.Module]

@@ -16,7 +16,7 @@ import torch
 from sklearn.datasets import make_friedman1
 from torch import Tensor, nn
 
-from benchmarks.foundation.tables import Table
+from benchmarks.foundation.tables import BriefTable, Table
 from benchmarks.parts import Options
 from kanlib import attribute
 from kanlib.architectures.deep import DeepKAN
@@ -26,7 +26,6 @@ from .contest import Entry, Split, against, compete
 from .deep_models import CONTESTANTS, growth
 from .deep_picture import draw
 from .training import evaluate, n_parameters
-from .trials import PictureTable
 
 __all__ = ["draw", "friedman", "make"]
 
@@ -71,12 +70,13 @@ def make(options: Options) -> Table:
     errors = {name: _numbers(own, 2) for name, own in rows.items()}
     for name, own in rows.items():
         own.append(_summary(own, "" if name == DEEP else against(errors[name], errors[DEEP], "lower")))
-    return PictureTable(
+    return BriefTable(
         "family_deep",
         "Depth: 22 KAN layers on Friedman's first function, relative RMSE on test rows",
         COLUMNS,
         [row for own in rows.values() for row in own],
         checks,
+        hidden=("picture",),
     )
 
 

@@ -20,7 +20,7 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import normalized_mutual_info_score
 from torch import Tensor, nn
 
-from benchmarks.foundation.tables import Table
+from benchmarks.foundation.tables import BriefTable, Table
 from benchmarks.parts import Options
 
 from .contest import at_the_end, verdict
@@ -29,7 +29,7 @@ from .kamoe_formula import border_formula, shown
 from .kamoe_models import MODELS, MixtureInTraining, new_model, squared_error
 from .kamoe_picture import draw
 from .training import evaluate, n_parameters, train
-from .trials import PictureTable, Setting, with_spread
+from .trials import Setting, with_spread
 
 __all__ = ["FORMULAS", "draw", "make", "matched", "r2", "regime_information"]
 
@@ -61,7 +61,7 @@ def make(options: Options) -> Table:
             options.say(f"{name}, {model}: R2 {rows[-1][3]:.3f}, regimes {rows[-1][4]}; {note or 'rate inside'}")
     rows = with_spread(COLUMNS, rows, ("problem", "model"), ("R2", "regime information", "seconds"))
     title = f"Mixtures of experts: regimes with curved borders, {SIZES[0]} rows, {SIZES[2]} new ones"
-    return PictureTable("family_kamoe", title, COLUMNS, rows, _checks(rows))
+    return BriefTable("family_kamoe", title, COLUMNS, rows, _checks(rows), hidden=("picture",))
 
 
 def _run(name: str, problem: Problem, model_name: str, seed: int, setting: Setting) -> tuple[list[list[object]], float]:

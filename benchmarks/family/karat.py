@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchmarks.foundation.tables import Table
+from benchmarks.foundation.tables import BriefTable, Table
 from benchmarks.parts import Options
 from kanlib import attribute
 from kanlib.architectures.inner_layers import inside
@@ -27,7 +27,6 @@ from .contest import Entry, Split, against, compete, verdict
 from .digits import accuracy, digits
 from .karat_picture import draw
 from .training import n_parameters
-from .trials import PictureTable
 
 __all__ = ["CONTESTANTS", "build", "draw", "make", "scaled_digits"]
 
@@ -88,12 +87,13 @@ def make(options: Options) -> Table:
     for name, own in scores.items():
         verdicts = ["" if name == other else against(own, scores[other]) for other in (STATIC, SOFTMAX)]
         rows[name].append(_summary(rows[name], own, verdicts))
-    return PictureTable(
+    return BriefTable(
         "family_karat",
         "Attention on 8 x 8 digits: learned activations of logits, softmax, and controls that do not look",
         COLUMNS,
         [row for own in rows.values() for row in own],
         _checks(scores, [row for own in rows.values() for row in own], options.quick),
+        hidden=("curves",),
     )
 
 

@@ -16,7 +16,7 @@ from functools import partial
 import torch
 from scipy.stats import rankdata
 
-from benchmarks.foundation.tables import Table
+from benchmarks.foundation.tables import BriefTable, Table
 from benchmarks.parts import Options
 from kanlib.architectures.skan import POOL, SKAN
 from kanlib.symbolic import symbolify
@@ -41,16 +41,6 @@ COLUMNS = (
     *("target", "model", "metric", "seed", "value", "std", "validation", "parameters", "seconds", "learning rate"),
     *("chosen", "best alone", "note", "curves"),
 )
-
-
-class SummaryTable(Table):
-    """A table of which means over seeds are printed, and all rows are written."""
-
-    def text(self) -> str:
-        """As for `Table`."""
-        kept = [k for k, name in enumerate(self.columns) if name not in ("seed", "note", "curves")]
-        rows = [[row[k] for k in kept] for row in self.rows if row[3] == "mean"]
-        return Table(self.name, self.title, [self.columns[k] for k in kept], rows, self.checks).text()
 
 
 @dataclass(frozen=True)
@@ -91,12 +81,14 @@ def make(options: Options) -> Table:
             for model, seed, outcome, rate, note in run_digits(options)
         ]
     summary = [*_means(runs), *_ranks(runs), *_hits(runs)]
-    return SummaryTable(
+    return BriefTable(
         "family_skan",
         "S-KAN: a pool of five bases an edge; test errors (noise-free, spread 1) at equal final parameters",
         COLUMNS,
         [run.row() for run in runs] + summary,
         checks(runs),
+        hidden=("seed", "curves"),
+        printed=lambda row: row[3] == "mean",
     )
 
 
@@ -169,8 +161,9 @@ def _means(runs: Sequence[Run]) -> list[list[object]]:
         values = [run.outcome.test for run in own]
         seconds = statistics.fmean(run.outcome.seconds for run in own)
         note = ""
-        if target == "digits" and model != PLAIN:
-            note = f"against the {PLAIN}: {against(values, _values(runs, target, PLAIN))}"
+        if target == "digits":
+            beside = "" if model == PLAIN else f"{against(values, _values(runs, target, PLAIN))}, beside plain"
+            note = "; ".join(filter(None, (beside, own[0].note)))
         rows.append(
             [target, model, metric, "mean", statistics.fmean(values), _spread(values), "", own[0].outcome.parameters]
             + [seconds, own[0].rate, "", "", note, ""]

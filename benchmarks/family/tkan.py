@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from benchmarks.foundation.tables import Table
+from benchmarks.foundation.tables import BriefTable, Table
 from benchmarks.parts import Options
 from kanlib.architectures.inner_layers import inside
 from kanlib.attribution import edge_scores
@@ -45,26 +45,19 @@ MEAN, AGAINST = COLUMNS.index("mean"), COLUMNS.index("against TKAN")
 SUMMARY = "mean ± sd"
 
 
-class CurveTable(Table):
-    """A table whose last column, curves of edges, is written but not printed, nor are the rows of edges."""
-
-    def text(self) -> str:
-        """As for `Table`."""
-        rows = [row[:-1] for row in self.rows if not row[-1]]
-        return Table(self.name, self.title, self.columns[:-1], rows, self.checks).text()
-
-
 def make(options: Options) -> Table:
     """For every series: rules and ridge, then a row a network and seed, then means and deviations over the seeds."""
     rows: list[list[object]] = []
     for name in (QUICK_SERIES,) if options.quick else SERIES:
         rows += _series(load(name), options)
-    return CurveTable(
+    return BriefTable(
         "family_tkan",
         "TKAN: forecasts from the last 45 values; RMSE divided by that of the last value",
         COLUMNS,
         rows,
         _checks(rows),
+        hidden=("curve",),
+        printed=lambda row: not row[-1],
     )
 
 
