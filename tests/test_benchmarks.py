@@ -24,6 +24,7 @@ from benchmarks.foundation.fitting import CASES  # noqa: E402
 from benchmarks.foundation.law import law, sample  # noqa: E402
 from benchmarks.foundation.layers import SIZES, contestants, layer_table  # noqa: E402
 from benchmarks.foundation.peer import pykan_table  # noqa: E402
+from benchmarks.foundation.tables import BriefTable  # noqa: E402
 
 
 def test_the_law_is_found_and_checked() -> None:
@@ -96,3 +97,19 @@ def test_the_package_never_imports_the_benchmarks() -> None:
 def test_the_law_is_the_one_in_the_text() -> None:
     X = torch.tensor([[0.5, 1.0], [0.0, 0.0]], dtype=torch.float64)
     torch.testing.assert_close(law(X), torch.tensor([2.0, 0.0], dtype=torch.float64).exp())
+
+
+def test_a_brief_table_is_written_in_full_and_printed_in_part(tmp_path: Path) -> None:
+    rows = [["a", 1.0, "long"], ["b", 2.0, ""]]
+    table = BriefTable("t", "title", ("model", "error", "curve"), rows, {}, ("curve",), lambda row: row[0] != "b")
+    assert [line.split() for line in table.text().splitlines() if line][1:] == [
+        ["model", "error"],
+        ["-----"] * 2,
+        ["a", "1"],
+    ]
+    with table.write(tmp_path, {"cores": 2}).open(newline="", encoding="utf-8") as file:
+        assert list(csv.reader(file)) == [
+            ["model", "error", "curve", "cores"],
+            ["a", "1", "long", "2"],
+            ["b", "2", "", "2"],
+        ]

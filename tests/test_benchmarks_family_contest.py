@@ -38,8 +38,14 @@ def test_the_rate_is_chosen_on_the_first_seed_by_validation() -> None:
     for rates in ((1e-6, 0.1, 1e6), (0.1, 1e6, 1e-6)):
         entries = list(compete(_build, _split, nn.functional.mse_loss, seeds=3, rates=rates, epochs=40, batch_size=10))
         assert [entry.seed for entry in entries] == [0, 1, 2]
-        assert {entry.learning_rate for entry in entries} == {0.1}
+        assert {entry.learning_rate for entry in entries} == {0.1} and not any(entry.note for entry in entries)
         assert all(entry.trained.validation_loss < 0.01 and entry.finite for entry in entries)
+
+
+def test_a_rate_at_the_end_of_the_set_is_noted() -> None:
+    for rates, note in (((1e-6, 0.1), "highest rate tried"), ((1e6, 0.1), "lowest rate tried"), ((0.1,), "")):
+        entries = compete(_build, _split, nn.functional.mse_loss, seeds=2, rates=rates, epochs=20, batch_size=10)
+        assert [entry.note for entry in entries] == [note] * 2
 
 
 def test_a_loss_that_is_not_finite_is_noticed() -> None:

@@ -43,3 +43,20 @@ def test_claims_can_fail() -> None:
     assert list(convolution.checks(rows(1.0)).values()) == [True, True]
     assert list(convolution.checks(rows(5.0)).values()) == [True, False]
     assert list(convolution.checks(rows(11.0)).values()) == [False, False]
+
+
+def test_the_claim_on_digits_is_of_a_paired_test() -> None:
+    times = [
+        ["2-D", model, "ms", "", value] for model, value in ((convolution.OURS, 1.0), (convolution.UNFOLDED, 10.0))
+    ]
+
+    def held(*ours: float) -> bool:
+        digits = [
+            ["digits", model, "accuracy", seed, value]
+            for model, own in ((convolution.DIGITS_OURS, ours), (convolution.PLAIN, (0.95, 0.96, 0.94)))
+            for seed, value in enumerate(own)
+        ]
+        return all(convolution.checks([*times, *digits]).values())
+
+    assert held(0.92, 0.931, 0.91)
+    assert not held(0.92, 0.97, 0.95) and not held(0.98, 0.991, 0.97)

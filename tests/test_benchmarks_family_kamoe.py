@@ -126,19 +126,47 @@ def test_a_circle_is_read_off_a_gate() -> None:
     assert d == pytest.approx([9 * 0.25 - 4, 9 * 0.64 - 4], abs=0.02)
 
 
-def test_claims_can_fail() -> None:
+def _rows(problem: str, seed: int = 0) -> list[list[object]]:
+    """Rows of one seed that all claims but those of a tie hold for."""
+
     def row(model: str, score: float, information: float) -> list[object]:
-        return ["circle", model, 0, score, information, 1, 0.01, 1.0, "", ""]
+        return [problem, model, seed, score + 0.001 * seed, information, 1, 0.01, 1.0, "", ""]
 
     squares = list(kamoe.FORMULAS)[1]
-    good = [row(MODELS[0], 0.95, 0.9), row(MODELS[1], 0.9, 0.8), row(MODELS[2], 0.9, 0.4)]
-    good += [row(MODELS[3], 0.5, 0.1), row(squares, 0.9, 0.8)]
+    rows = [row(MODELS[0], 0.95, 0.9), row(MODELS[1], 0.9, 0.8), row(MODELS[2], 0.9, 0.4)]
+    return [*rows, row(MODELS[3], 0.5, 0.1), row(squares, 0.9, 0.8)]
+
+
+def _changed(rows: list[list[object]], problem: str, model: str, column: int, *values: float) -> list[list[object]]:
+    """The rows with other values, one a seed."""
+    found = [list(row) for row in rows]
+    for row in found:
+        if row[:2] == [problem, model]:
+            row[column] = values[int(str(row[2]))]
+    return found
+
+
+def test_claims_can_fail() -> None:
+    good = _rows("circle")
     assert all(kamoe._checks(good).values())
-    for worse in (
-        row(MODELS[0], 0.4, 0.9),
-        row(MODELS[1], 0.9, 0.6),
-        row(MODELS[3], 0.5, 0.4),
-        row(MODELS[2], 0.96, 0.4),
-        row(squares, 0.9, 0.6),
+    squares = list(kamoe.FORMULAS)[1]
+    for model, column, value in ((0, 3, 0.4), (1, 4, 0.6), (3, 4, 0.4)):
+        assert not all(kamoe._checks(_changed(good, "circle", MODELS[model], column, value)).values())
+    assert not all(kamoe._checks(_changed(good, "circle", squares, 4, 0.6)).values())
+
+
+def test_claims_on_gates_are_of_paired_tests() -> None:
+    grn = MODELS[2]
+    rows = [row for problem in PROBLEMS for seed in range(3) for row in _rows(problem, seed)]
+    rows = _changed(rows, "circle", grn, 3, 0.9, 0.97, 0.94)
+    rows = _changed(rows, "four quarters", grn, 3, 0.6, 0.97, 0.98)
+    rows = _changed(rows, "four quarters", grn, 4, 0.1, 0.95, 0.95)
+    checks = kamoe._checks(rows)
+    assert all(checks.values()) and len(checks) == len(kamoe._checks(_rows("circle"))) + 3
+    for problem, column, values in (
+        ("wavy bands", 3, (0.9, 0.97, 0.94)),
+        ("circle", 3, (0.9, 0.9, 0.9)),
+        ("four quarters", 3, (0.9, 0.9, 0.98)),
+        ("four quarters", 4, (0.1, 0.1, 0.95)),
     ):
-        assert not all(kamoe._checks([worse if old[1] == worse[1] else old for old in good]).values())
+        assert not all(kamoe._checks(_changed(rows, problem, grn, column, *values)).values()), (problem, column)

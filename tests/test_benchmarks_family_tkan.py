@@ -70,6 +70,38 @@ def test_networks_are_of_one_size_and_start_from_their_seed_alone() -> None:
         assert not torch.equal(new(windows, 1)(windows), first)
 
 
+def test_claims_can_fail() -> None:
+    made, *measured = SERIES
+    alike = dict.fromkeys(("TKAN", "TKAN, tanh candidate"), (0.5, 0.6, 0.55))
+    errors: dict[tuple[str, str], tuple[float, ...]] = {
+        (name, model): own
+        for name in SERIES
+        for model, own in ({"ridge": (0.4,), "GRU": (0.52, 0.56, 0.58), "LSTM": (0.58, 0.56, 0.52)} | alike).items()
+    }
+    errors |= {(made, "GRU"): (0.4, 0.5, 0.45), (made, "LSTM"): (0.4, 0.5, 0.45)}
+
+    def held(**changes: tuple[float, ...]) -> bool:
+        rows: list[list[object]] = []
+        for (name, model), own in (errors | {(measured[0], model): own for model, own in changes.items()}).items():
+            for seed, error in enumerate(own):
+                row: list[object] = [name, model, seed, *[""] * (len(tkan.COLUMNS) - 3)]
+                row[tkan.MEAN] = error
+                rows.append(row)
+        return all(tkan._checks(rows).values())
+
+    assert held()
+    for model, own in (
+        ("TKAN", (0.5, 1.1, 0.55)),
+        ("TKAN", (0.5, 0.3, 0.55)),
+        ("GRU", (0.4, 0.5, 0.45)),
+        ("LSTM", (0.7, 0.8, 0.75)),
+        ("TKAN, tanh candidate", (0.7, 0.8, 0.75)),
+    ):
+        assert not held(**{model: own}), (model, own)
+    errors[made, "LSTM"] = (0.4, 0.5, 0.56)
+    assert not held()
+
+
 def test_the_claims_hold_and_are_written_and_drawn(tmp_path: Path) -> None:
     threads = torch.get_num_threads()
     assert main(["--quick", "--only", "tkan", "--threads", str(threads), "--output", str(tmp_path)]) == 0

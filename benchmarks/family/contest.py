@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from scipy.stats import t
@@ -13,9 +13,11 @@ from torch import Tensor, nn
 
 from .training import Loss, Trained, train
 
-__all__ = ["Entry", "Split", "against", "compete"]
+__all__ = ["Better", "Entry", "Split", "against", "at_the_end", "compete", "verdict"]
 
 Rows = tuple[Tensor, Tensor]
+Better = Literal["higher", "lower"]
+Verdict = Literal["wins", "loses", "undecided"]
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,14 @@ class Split:
 
 @dataclass(frozen=True)
 class Entry:
-    """A trained module; `finite` is whether the loss was a number in every step."""
+    """A trained module; `finite` is whether the loss was a number in every step, `note` as `at_the_end` says."""
 
     seed: int
     module: nn.Module
     trained: Trained
     learning_rate: float
     finite: bool
+    note: str = ""
 
 
 class _Watched:
@@ -69,7 +72,7 @@ def compete(
     data : callable
         seed -> rows.
     """
-    tried = list(rates)
+    tried, note = list(rates), ""
     for seed in range(seeds):
         split = data(seed)
         entries = []
@@ -87,14 +90,54 @@ def compete(
             )
             entries.append(Entry(seed, module, trained, rate, watched.finite))
         best = min(entries, key=lambda entry: entry.trained.validation_loss)
-        tried = [best.learning_rate]
-        yield best
+        if len(tried) > 1:
+            tried, note = [best.learning_rate], at_the_end(best.learning_rate, tried)
+        yield replace(best, note=note)
 
 
-def against(own: Sequence[float], other: Sequence[float], better: Literal["higher", "lower"] = "higher") -> str:
+def at_the_end(chosen: float, tried: Sequence[float]) -> str:
+    """Whether the lowest or the highest value of several was chosen, so that one beyond may be better still.
+
+    Examples
+    --------
+    >>> at_the_end(0.1, (0.01, 0.03, 0.1)), at_the_end(0.03, (0.01, 0.03, 0.1)), at_the_end(0.1, (0.1,))
+    ('highest rate tried', '', '')
+    """
+    if len(set(tried)) == 1 or min(tried) < chosen < max(tried):
+        return ""
+    return f"{'lowest' if chosen == min(tried) else 'highest'} rate tried"
+
+
+def verdict(own: Sequence[float], other: Sequence[float], better: Better = "higher") -> Verdict:
     """Who wins, seed by seed: "wins" or "loses" where a paired t-test tells the two apart (5 %), else "undecided".
 
-    Then the mean of own minus other, its standard deviation, and in how many seeds the own number is better.
+    Where all seeds share their test rows, the verdict is about trainings: first weights, order of the rows, and the
+    split of the rest into training and validation. With those test rows given, it says nothing of how the difference
+    would vary with other test rows.
+
+    Examples
+    --------
+    >>> verdict([0.7, 0.71, 0.72], [0.8, 0.8, 0.8]), verdict([0.9], [0.8])
+    ('loses', 'undecided')
+    """
+    sign = 1 if better == "higher" else -1
+    mean, spread, n = _differences(own, other)
+    if n == 1 or abs(mean) <= float(t.ppf(0.975, n - 1)) * spread / n**0.5:
+        return "undecided"
+    return "wins" if sign * mean > 0 else "loses"
+
+
+def _differences(own: Sequence[float], other: Sequence[float]) -> tuple[float, float, int]:
+    """Mean, standard deviation and number of the differences."""
+    differences = [a - b for a, b in zip(own, other, strict=True)]
+    mean = round(statistics.fmean(differences), 12) + 0.0  # no "-0"
+    return mean, statistics.stdev(differences) if len(differences) > 1 else math.inf, len(differences)
+
+
+def against(own: Sequence[float], other: Sequence[float], better: Better = "higher") -> str:
+    """The verdict; the mean of own minus other and its standard deviation; in how many seeds the own number is better.
+
+    All of it is over trainings only where the seeds share their test rows, as told at `verdict`.
 
     Examples
     --------
@@ -104,11 +147,10 @@ def against(own: Sequence[float], other: Sequence[float], better: Literal["highe
     'undecided: +0 ± 0.1, better in 1 of 3'
     """
     sign = 1 if better == "higher" else -1
-    differences = [a - b for a, b in zip(own, other, strict=True)]
-    n, mean = len(differences), round(statistics.fmean(differences), 12) + 0.0  # no "-0"
-    spread = statistics.stdev(differences) if n > 1 else math.inf
-    word = "undecided"
-    if n > 1 and abs(mean) > float(t.ppf(0.975, n - 1)) * spread / n**0.5:
-        word = "wins" if sign * mean > 0 else "loses"
-    number = sum(sign * difference > 1e-12 for difference in differences)
-    return f"{word}: {mean:+.3g}" + (f" ± {spread:.2g}" if n > 1 else "") + f", better in {number} of {n}"
+    mean, spread, n = _differences(own, other)
+    number = sum(sign * (a - b) > 1e-12 for a, b in zip(own, other, strict=True))
+    return (
+        f"{verdict(own, other, better)}: {mean:+.3g}"
+        + (f" ± {spread:.2g}" if n > 1 else "")
+        + f", better in {number} of {n}"
+    )

@@ -16,7 +16,7 @@ import torch
 from sklearn.datasets import make_friedman1
 from torch import Tensor, nn
 
-from benchmarks.foundation.tables import Table
+from benchmarks.foundation.tables import BriefTable, Table
 from benchmarks.parts import Options
 from kanlib import attribute
 from kanlib.architectures.deep import DeepKAN
@@ -26,7 +26,6 @@ from .contest import Entry, Split, against, compete
 from .deep_models import CONTESTANTS, growth
 from .deep_picture import draw
 from .training import evaluate, n_parameters
-from .trials import PictureTable
 
 __all__ = ["draw", "friedman", "make"]
 
@@ -38,7 +37,7 @@ DEEP = next(iter(CONTESTANTS))
 COLUMNS = (
     *("model", "seed", "relative RMSE", "spread", "diverged", "learning rate", "parameters", "seconds"),
     *("values, last / first layer", "gradients, first / last layer", "share of values that differs between rows"),
-    *("against DeepKAN", "picture"),
+    *("against DeepKAN", "note", "picture"),
 )
 
 
@@ -71,12 +70,13 @@ def make(options: Options) -> Table:
     errors = {name: _numbers(own, 2) for name, own in rows.items()}
     for name, own in rows.items():
         own.append(_summary(own, "" if name == DEEP else against(errors[name], errors[DEEP], "lower")))
-    return PictureTable(
+    return BriefTable(
         "family_deep",
         "Depth: 22 KAN layers on Friedman's first function, relative RMSE on test rows",
         COLUMNS,
         [row for own in rows.values() for row in own],
         checks,
+        hidden=("picture",),
     )
 
 
@@ -89,7 +89,7 @@ def _row(name: str, entry: Entry) -> list[object]:
     ratios = (sizes[-1] / sizes[0], slopes[0] / slopes[-1], shares[-1])
     counts = (entry.learning_rate, n_parameters(entry.module), entry.trained.seconds)
     picture = _picture(entry.module, split.train[0], sizes, slopes) if entry.seed == 0 else ""
-    return [name, entry.seed, error, "", int(diverged), *counts, *ratios, "", picture]
+    return [name, entry.seed, error, "", int(diverged), *counts, *ratios, "", entry.note, picture]
 
 
 def _summary(rows: Sequence[Sequence[object]], verdict: str) -> list[object]:
@@ -98,7 +98,19 @@ def _summary(rows: Sequence[Sequence[object]], verdict: str) -> list[object]:
     diverged = f"{sum(int(str(row[4])) for row in rows)} of {len(rows)}"
     ratios = [statistics.geometric_mean(_numbers(rows, k)) for k in (8, 9, 10)]
     mean = statistics.fmean(errors)
-    return [rows[0][0], "mean", mean, spread, diverged, *rows[0][5:7], statistics.fmean(seconds), *ratios, verdict, ""]
+    return [
+        rows[0][0],
+        "mean",
+        mean,
+        spread,
+        diverged,
+        *rows[0][5:7],
+        statistics.fmean(seconds),
+        *ratios,
+        verdict,
+        rows[0][-2],
+        "",
+    ]
 
 
 def _numbers(rows: Sequence[Sequence[object]], column: int) -> list[float]:

@@ -1,9 +1,12 @@
-"""Scikit-learn's handwritten digits, 8 x 8 pixels, and small convolutional networks of one shape."""
+"""Scikit-learn's handwritten digits, 8 x 8 pixels, for every part; and small convolutional networks of one shape.
+
+The test rows are the same for all seeds, so that what is chosen by the first seed's validation rows is chosen without
+them; a seed draws which of the other rows are for training.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from sklearn.datasets import load_digits
@@ -11,28 +14,23 @@ from torch import Tensor, nn
 
 from kanlib.architectures.parts import linear
 
-__all__ = ["Digits", "accuracy", "convolutional", "digits", "plain"]
+from .contest import Split
 
-N_TRAIN, N_VALIDATION = 1000, 200  # the other 597 are for the test
+__all__ = ["accuracy", "convolutional", "digits", "plain"]
 
-
-@dataclass(frozen=True)
-class Digits:
-    """Images (n, 1, 8, 8) in [0, 1] and their classes (n,)."""
-
-    train: tuple[Tensor, Tensor]
-    validation: tuple[Tensor, Tensor]
-    test: tuple[Tensor, Tensor]
+N_TEST, N_VALIDATION = 400, 300  # the other 1,097 are to train on
 
 
-def digits(seed: int) -> Digits:
-    """The digits, cut by the seed."""
+def digits(seed: int) -> Split:
+    """Images (n, 1, 8, 8) in [0, 1] and their classes (n,): 1,097 to train on, 300 for validation, 400 for the test."""
     images, classes = load_digits(return_X_y=True)
-    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
-    X = torch.as_tensor(images, dtype=torch.float32).reshape(-1, 1, 8, 8)[order] / 16
-    y = torch.as_tensor(classes)[order]
-    cuts = [N_TRAIN, N_VALIDATION, len(X) - N_TRAIN - N_VALIDATION]
-    return Digits(*zip(X.split(cuts), y.split(cuts), strict=True))
+    X, y = torch.as_tensor(images, dtype=torch.float32).reshape(-1, 1, 8, 8) / 16, torch.as_tensor(classes)
+    # Widths and grids of some parts were settled with errors on test rows of another order (seed 0) in view.
+    order = torch.randperm(len(X), generator=torch.Generator().manual_seed(1))
+    test, rest = order[:N_TEST], order[N_TEST:]
+    rest = rest[torch.randperm(len(rest), generator=torch.Generator().manual_seed(seed))]
+    parts = rest[N_VALIDATION:], rest[:N_VALIDATION], test
+    return Split(*((X[rows], y[rows]) for rows in parts))
 
 
 def convolutional(

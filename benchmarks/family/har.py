@@ -20,16 +20,17 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
-from benchmarks.foundation.tables import Table
+from benchmarks.foundation.tables import BriefTable, Table
 from benchmarks.parts import Options
 from kanlib.architectures.har import HARClassifier
 
+from .contest import at_the_end
 from .har_data import ACTIVITIES, Split, split
 from .har_features import hand_features
 from .har_models import MODELS, Standardised, new_model
 from .har_picture import draw
 from .training import n_parameters, train
-from .trials import PictureTable, Setting, with_spread
+from .trials import Setting, with_spread
 
 __all__ = ["HAND", "NOISES", "draw", "make", "scores"]
 
@@ -56,11 +57,13 @@ def make(options: Options) -> Table:
             for seed in range(_seeds(noise, options)):
                 rows.append(_row(name, noise, seed, chosen))
             options.say(f"noise {noise}, {name}: accuracy {rows[-1][3]:.3f}, {rows[-1][5]} parameters")
+        if note := at_the_end(chosen.learning_rate, [setting.learning_rate for setting in settings]):
+            options.say(f"{name}: {note}")
     penalty = _penalty(tuning)
     rows += [_hand(noise, seed, penalty) for noise in noises for seed in range(_seeds(noise, options))]
     rows = with_spread(COLUMNS, rows, ("noise", "model"), ("accuracy", "macro F1", "seconds"))
     title = f"Sensor windows (synthetic): {len(ACTIVITIES)} activities, people not trained on"
-    return PictureTable("family_har", title, COLUMNS, rows, _checks(rows))
+    return BriefTable("family_har", title, COLUMNS, rows, _checks(rows), hidden=("picture",))
 
 
 def _seeds(noise: float, options: Options) -> int:

@@ -1,4 +1,7 @@
-"""Mixtures of experts: regimes with curved borders, linear experts, and gates of several kinds; equal parameters.
+"""Mixtures of experts: regimes with curved borders, linear experts, and gates of several kinds.
+
+The mixture with a GRN gate, one MLP and one KAN have as many parameters as KAMoE, within a tenth (320 to 370). With one
+KAN layer as gate a mixture has 84 (three regimes: 126), with a linear gate 20 (30): those are smaller, not matched.
 
 What a mixture is for is finding the regimes, so beside R2 on new rows the table has the mutual information of the
 expert with the most weight and the true regime, which no model saw (normalised: 1 is one expert to each regime, 0 is
@@ -17,15 +20,16 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import normalized_mutual_info_score
 from torch import Tensor, nn
 
-from benchmarks.foundation.tables import Table
+from benchmarks.foundation.tables import BriefTable, Table
 from benchmarks.parts import Options
 
+from .contest import at_the_end, verdict
 from .kamoe_data import INPUTS, PROBLEMS, Problem, Rows, draw_rows
 from .kamoe_formula import border_formula, shown
 from .kamoe_models import MODELS, MixtureInTraining, new_model, squared_error
 from .kamoe_picture import draw
 from .training import evaluate, n_parameters, train
-from .trials import PictureTable, Setting, with_spread
+from .trials import Setting, with_spread
 
 __all__ = ["FORMULAS", "draw", "make", "matched", "r2", "regime_information"]
 
@@ -53,10 +57,11 @@ def make(options: Options) -> Table:
             chosen = min(settings, key=lambda s: tried[s][1])
             for seed in range(options.seeds):
                 rows += (tried[chosen] if seed == 0 else _run(name, problem, model, seed, chosen))[0]
-            options.say(f"{name}, {model}: R2 {rows[-1][3]:.3f}, regimes {rows[-1][4]}, {rows[-1][5]} parameters")
+            note = at_the_end(chosen.learning_rate, [setting.learning_rate for setting in settings])
+            options.say(f"{name}, {model}: R2 {rows[-1][3]:.3f}, regimes {rows[-1][4]}; {note or 'rate inside'}")
     rows = with_spread(COLUMNS, rows, ("problem", "model"), ("R2", "regime information", "seconds"))
     title = f"Mixtures of experts: regimes with curved borders, {SIZES[0]} rows, {SIZES[2]} new ones"
-    return PictureTable("family_kamoe", title, COLUMNS, rows, _checks(rows))
+    return BriefTable("family_kamoe", title, COLUMNS, rows, _checks(rows), hidden=("picture",))
 
 
 def _run(name: str, problem: Problem, model_name: str, seed: int, setting: Setting) -> tuple[list[list[object]], float]:
@@ -140,13 +145,10 @@ def _checks(rows: Sequence[Sequence[object]]) -> dict[str, bool]:
     def of(problem: str, model: str, column: int) -> list[float]:
         return [float(str(r[column])) for r in rows if r[0] == problem and r[1] == model and isinstance(r[2], int)]
 
-    def mean(problem: str, model: str) -> float:
-        return float(np.mean(of(problem, model, 3)))
-
     problems = list(dict.fromkeys(str(row[0]) for row in rows))
-    ours, linear = MODELS[0], "mixture, linear gate"
+    ours, linear, grn = MODELS[0], "mixture, linear gate", "mixture, GRN gate"
     squares = list(FORMULAS)[1]
-    return {
+    claims = {
         "KAMoE explains new rows better than a linear gate over the same experts, everywhere": all(
             a > b for p in problems for a, b in zip(of(p, ours, 3), of(p, linear, 3))
         ),
@@ -155,10 +157,27 @@ def _checks(rows: Sequence[Sequence[object]]) -> dict[str, bool]:
         )
         > 0.7
         and max(of(READ, linear, 4)) < 0.3,
-        "circle: KAMoE explains new rows better than a perceptron gate of equal size, on average": mean(READ, ours)
-        > mean(READ, "mixture, GRN gate"),
         "circle: the border of one KAN layer, written in squares, tells regimes as well as the layer, within 0.1": min(
             a - b for a, b in zip(of(READ, squares, 4), of(READ, READABLE, 4))
         )
         > -0.1,
+    }
+    if len(problems) < len(PROBLEMS) or len(of(READ, ours, 3)) < 2:  # one seed tells no two gates apart
+        return claims
+
+    def ahead(problem: str, column: int) -> int:
+        """In how many seeds the GRN gate is."""
+        return sum(a > b for a, b in zip(of(problem, grn, column), of(problem, ours, column), strict=True))
+
+    told = {p: verdict(of(p, ours, 3), of(p, grn, 3)) for p in problems}
+    half = len(of(READ, ours, 3)) / 2
+    return claims | {
+        "wavy bands: KAMoE explains new rows better than a GRN gate of equal size": told["wavy bands"] == "wins",
+        "circle, four quarters: a tie of the two, R2 apart by no more than the spread over seeds": (
+            told["circle"] == told["four quarters"] == "undecided"
+        ),
+        "four quarters: the GRN gate is ahead of KAMoE in most seeds, in R2 and in what it knows of the regime": min(
+            ahead("four quarters", column) for column in (3, 4)
+        )
+        > half,
     }

@@ -16,7 +16,7 @@ import torch
 from sympy import Expr, Float
 from torch import Tensor
 
-from benchmarks.foundation.tables import Table
+from benchmarks.foundation.tables import BriefTable, Table
 from benchmarks.parts import Options
 from kanlib import KAN
 
@@ -37,15 +37,6 @@ COLUMNS = (
 )
 
 
-class CurveTable(Table):
-    """A table whose last column, curves for the picture, is written but not printed, nor are the rows of edges."""
-
-    def text(self) -> str:
-        """As for `Table`."""
-        rows = [row[:-1] for row in self.rows if not str(row[0]).startswith("edge")]
-        return Table(self.name, self.title, self.columns[:-1], rows, self.checks).text()
-
-
 def make(options: Options) -> Table:
     """A row a field and seed, then one a law and seed, each followed by medians; edges of the networks of a law."""
     truth = trajectory()
@@ -59,12 +50,14 @@ def make(options: Options) -> Table:
         own = [_law(name, truth, noise, seed, edges) for seed in range(options.seeds)]
         rows += [*own, _medians(name, own), *edges]
         options.say(f"{name}: all terms right in {_n_right(own)} of {len(own)}")
-    return CurveTable(
+    return BriefTable(
         "family_ode",
         f"KAN-ODE: hunters and prey, {N_KNOWN} rows of t <= 3.5, and what follows until t = 14",
         COLUMNS,
         rows,
         _checks(rows, options.seeds),
+        hidden=("curve",),
+        printed=lambda row: not str(row[0]).startswith("edge"),
     )
 
 

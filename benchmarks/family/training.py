@@ -47,7 +47,6 @@ def train(
     learning_rate: float = 1e-2,
     weight_decay: float = 0.0,
     seed: int = 0,
-    extra: Callable[[nn.Module], Tensor] | None = None,
 ) -> Trained:
     """Train in place.
 
@@ -56,8 +55,6 @@ def train(
     train_rows, validation_rows : (inputs, targets), tensors with rows first.
     loss : callable
         (output, target) -> scalar; its value on the validation rows decides which state is kept.
-    extra : callable, optional
-        Called with the module after each forward pass; what it returns is added to the training loss (penalties).
     """
     X, y = train_rows
     generator = torch.Generator().manual_seed(seed)
@@ -70,10 +67,7 @@ def train(
         module.train()
         for rows in torch.randperm(len(X), generator=generator).split(batch_size):
             optimizer.zero_grad(set_to_none=True)
-            value = loss(module(X[rows]), y[rows])
-            if extra is not None:
-                value = value + extra(module)
-            value.backward()
+            loss(module(X[rows]), y[rows]).backward()
             nn.utils.clip_grad_norm_(parameters, 5.0)
             optimizer.step()
         schedule.step()

@@ -12,11 +12,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.foundation.tables import Table
 from benchmarks.parts import Record
 from kanlib.architectures.parts import linear
 
-__all__ = ["PictureTable", "Setting", "choose", "matched_width", "of_picture", "perceptron", "spread", "with_spread"]
+__all__ = ["Setting", "choose", "matched_width", "of_picture", "perceptron", "spread", "with_spread"]
 
 MEAN, STD = "mean", "std"  # what the seed column of a summary row says
 
@@ -27,15 +26,6 @@ class Setting:
 
     learning_rate: float = 1e-2
     weight_decay: float = 0.0
-
-
-@dataclass(frozen=True)
-class PictureTable(Table):
-    """A table whose last column, what the picture needs as JSON, is written but not printed."""
-
-    def text(self) -> str:
-        """As for `Table`."""
-        return Table(self.name, self.title, self.columns[:-1], [row[:-1] for row in self.rows], self.checks).text()
 
 
 def choose(validation_loss: Callable[[Setting], float], settings: Sequence[Setting]) -> Setting:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Table"]
+__all__ = ["BriefTable", "Table"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,23 @@ class Table:
             for row in self.rows:
                 writer.writerow([*(_shown(value) for value in row), *machine.values()])
         return path
+
+
+@dataclass(frozen=True)
+class BriefTable(Table):
+    """A table that is written in full, and printed without its hidden columns and without rows that are not `printed`.
+
+    Pictures are drawn from what is written, such as the points of a curve in a cell.
+    """
+
+    hidden: Sequence[str] = ()
+    printed: Callable[[Sequence[object]], bool] = lambda row: True
+
+    def text(self) -> str:
+        """As for `Table`."""
+        kept = [k for k, name in enumerate(self.columns) if name not in self.hidden]
+        rows = [[row[k] for k in kept] for row in self.rows if self.printed(row)]
+        return Table(self.name, self.title, [self.columns[k] for k in kept], rows, self.checks).text()
 
 
 def _shown(value: object) -> str:

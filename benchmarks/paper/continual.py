@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from benchmarks.foundation.tables import Table
+from benchmarks.foundation.tables import BriefTable, Table
 from benchmarks.parts import Options
 
 from .continual_learners import LEARNERS, PEER, Learner
@@ -31,14 +31,6 @@ COLUMNS = (
     *("learner", "seed", "phase", "RMSE of its region", "RMSE of the regions so far", "RMSE of all five"),
     *("error of an earlier region, now / when learned", "seconds", "note", "curve"),
 )
-
-
-class CurveTable(Table):
-    """A table whose last column, the learned curve at even points, is written but not printed."""
-
-    def text(self) -> str:
-        """As for `Table`."""
-        return Table(self.name, self.title, self.columns[:-1], [row[:-1] for row in self.rows], self.checks).text()
 
 
 def peaks(x: Tensor) -> Tensor:
@@ -110,12 +102,13 @@ def make(options: Options) -> Table:
         for seed in range(options.seeds):
             rows += _pykan(options.peer_python, seed)
         options.say(f"{PEER}: RMSE of all five peaks {rows[-1][5]}")
-    return CurveTable(
+    return BriefTable(
         "paper_continual",
         f"5. Continual learning: {N_PEAKS} Gaussian peaks in sequence, {N_ROWS} rows a phase, error on new points",
         COLUMNS,
         rows,
         _checks(rows, first),
+        hidden=("curve",),
     )
 
 
