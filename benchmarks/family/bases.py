@@ -65,7 +65,8 @@ def make(options: Options) -> Table:
             for seed in range(options.seeds):
                 error = relative_rmse(name, TARGETS[target], seed)
                 rows.append(["accuracy", name, target, seed, error, GRID_SIZE + DEGREE, at_a_point, "", "", "", ""])
-        options.say(f"{name}: {', '.join(f'{row[2]} {row[4]:.1e}' for row in rows[-len(TARGETS) * options.seeds :: options.seeds])}")
+        first = rows[-len(TARGETS) * options.seeds :: options.seeds]
+        options.say(f"{name}: {', '.join(f'{row[2]} {row[4]:.1e}' for row in first)}")
     rows += _times(5 if options.quick else 31)
     return Table(
         "family_bases",
