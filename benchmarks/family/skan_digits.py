@@ -22,7 +22,7 @@ from .training import evaluate, train
 __all__ = ["PLAIN", "SELECTIVE", "conv_kan", "learn", "plain_net", "run_digits", "selective_net"]
 
 PLAIN, SELECTIVE = "plain convolution", "S-ConvKAN"
-RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
+RATES = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
 EPOCHS = 30
 CHANNELS = (4, 8)
 PLAIN_CHANNELS = (8, 16)  # as many numbers, within 4 %

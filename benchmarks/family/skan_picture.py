@@ -85,7 +85,7 @@ def _digits(panel: Axes, means: Sequence[Record]) -> None:
         panel.set_axis_off()
         return
     _bars(panel, sorted(own, key=lambda r: float(r["value"])), "digits, 8 x 8: test accuracy", "S-ConvKAN", "{:.3f}")
-    panel.set_xlim(0.85, 1.0)
+    panel.set_xlim(0.8, 1.0)
 
 
 def _bars(panel: Axes, records: Sequence[Record], title: str, own: str, form: str) -> None:
