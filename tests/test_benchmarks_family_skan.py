@@ -17,7 +17,7 @@ from benchmarks.family.__main__ import main  # noqa: E402
 from benchmarks.family.skan_contestants import Outcome, count, least_squares  # noqa: E402
 from benchmarks.family.skan_digits import PLAIN, SELECTIVE, conv_kan, plain_net, selective_net  # noqa: E402
 from benchmarks.family.skan_targets import FUNCTIONS, NESTED, TARGETS, best_basis, rows_of  # noqa: E402
-from kanlib.architectures.selective import prune_bases  # noqa: E402
+from kanlib.architectures import prune_bases  # noqa: E402
 from kanlib.architectures.skan import POOL  # noqa: E402
 
 F64 = torch.float64

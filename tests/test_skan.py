@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from kanlib import fit
 from kanlib.architectures.parts import fit_grids
 from kanlib.architectures.sconvkan import SelectiveKANConv1d, SelectiveKANConv2d, SelectiveKANConv3d
-from kanlib.architectures.selective import Selective, prune_bases, select_bases
+from kanlib.architectures.selection import prune_bases, select_bases
+from kanlib.architectures.selective import Selective
 from kanlib.architectures.skan import SKAN, SelectiveKANLayer
 from kanlib.errors import InputError
 from kanlib.plots import plot_network

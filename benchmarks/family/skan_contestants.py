@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from kanlib import KANLayer
 from kanlib.architectures.parts import fit_grids
-from kanlib.architectures.selective import prune_bases, select_bases
+from kanlib.architectures.selection import prune_bases, select_bases
 from kanlib.architectures.skan import POOL, SKAN
 
 from .skan_targets import DEGREE, GRID_SIZE, Rows

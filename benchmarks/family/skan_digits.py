@@ -11,7 +11,8 @@ from benchmarks.parts import Options
 from kanlib.architectures.convolution import KANConv2d
 from kanlib.architectures.parts import fit_grids
 from kanlib.architectures.sconvkan import SelectiveKANConv2d
-from kanlib.architectures.selective import Selective, prune_bases, select_bases
+from kanlib.architectures.selection import prune_bases, select_bases
+from kanlib.architectures.selective import Selective
 from kanlib.architectures.skan import POOL
 
 from .contest import Split, at_the_end

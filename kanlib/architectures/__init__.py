@@ -21,7 +21,7 @@ from .ode import KANODE, rk4
 from .ode_derivatives import SmoothTrajectory, smooth_derivatives
 from .parts import LayerOptions, fit_grids
 from .sconvkan import SelectiveKANConv1d, SelectiveKANConv2d, SelectiveKANConv3d
-from .selective import prune_bases, select_bases
+from .selection import prune_bases, select_bases
 from .skan import SKAN, SelectiveKANLayer
 from .tkan import TKAN, TKANCell, TKANState
 from .variance import preserve_variance

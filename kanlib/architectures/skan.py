@@ -102,7 +102,7 @@ class SKAN(nn.Module):
 
     Examples
     --------
-    >>> from kanlib.architectures.selective import prune_bases, select_bases
+    >>> from kanlib.architectures.selection import prune_bases, select_bases
     >>> model = SKAN([2, 3, 1], pool=({"degree": 1}, {"degree": 3}))
     >>> select_bases(model, torch.rand(100, 2))
     >>> prune_bases(model)
