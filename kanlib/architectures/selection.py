@@ -35,6 +35,7 @@ def select_bases(module: nn.Module, *inputs: Any, by: Literal["projection", "gat
 
     Examples
     --------
+    >>> import torch
     >>> from kanlib.architectures.skan import SKAN
     >>> model = SKAN([2, 1], pool=({"degree": 1}, {"degree": 3}))
     >>> select_bases(model, torch.rand(50, 2))
@@ -55,6 +56,7 @@ def prune_bases(module: nn.Module) -> None:
 
     Examples
     --------
+    >>> import torch
     >>> from kanlib.architectures.skan import SKAN
     >>> model, x = SKAN([2, 1], pool=({"degree": 1}, {"degree": 3})), torch.rand(50, 2)
     >>> select_bases(model, x)
