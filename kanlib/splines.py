@@ -23,6 +23,7 @@ from torch import Tensor
 
 from .breakpoints import quantile_grid as quantile_grid
 from .breakpoints import uniform_grid as uniform_grid
+from .checks import check_choice
 from .errors import InputError
 from .polynomials import MAX_DEGREE, UNIFORM_PIECES, free_pieces, two_scale
 
@@ -137,7 +138,8 @@ def basis(
     >>> basis(torch.tensor([[0.5]]), grid, 1, uniform=True)
     tensor([[[0.5000, 0.5000, 0.0000]]])
     """
-    check_spline(grid, degree, extrapolate)
+    check_spline(grid, degree)
+    check_choice("extrapolate", extrapolate, get_args(Extrapolate))
     cell, values = local_basis(x, grid, degree, derivative=derivative, extrapolate=extrapolate, uniform=uniform)
     return spread(cell, values, grid.shape[1] - 1 + degree)
 
@@ -336,12 +338,9 @@ def roughness_matrix(grid: Tensor, degree: int, *, uniform: bool = False) -> Ten
     return result
 
 
-def check_spline(grid: Tensor, degree: int, extrapolate: str) -> None:
-    """Raise InputError unless grid, degree and the rule outside describe a spline."""
+def check_spline(grid: Tensor, degree: int) -> None:
+    """Raise InputError unless grid and degree describe a spline."""
     if not 0 <= degree <= MAX_DEGREE:
         raise InputError(f"degree {degree} is not supported; expected a whole number from 0 to {MAX_DEGREE}.")
-    if extrapolate not in get_args(Extrapolate):
-        known = ", ".join(map(repr, get_args(Extrapolate)))
-        raise InputError(f"extrapolate {extrapolate!r} is not known; expected one of {known}.")
     if grid.ndim != 2 or grid.shape[1] < 2:
         raise InputError(f"the grid has shape {tuple(grid.shape)}; expected (in_features, G + 1), G at least 1.")

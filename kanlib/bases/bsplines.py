@@ -55,4 +55,4 @@ class BSpline(Basis):
 
     def check(self, grid: Tensor, degree: int, extrapolate: str, knots: str) -> None:
         super().check(grid, degree, extrapolate, knots)
-        check_spline(grid, degree, "linear")
+        check_spline(grid, degree)

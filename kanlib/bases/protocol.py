@@ -21,12 +21,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from kanlib.checks import check_choice
 from kanlib.errors import InputError
 
 __all__ = ["Basis", "Extrapolate", "UnitBasis"]
 
 Extrapolate = Literal["linear", "constant", "zero", "periodic"]
-RULES: tuple[str, ...] = get_args(Extrapolate)
 # Gauss points of the integral of squared curvature, on each of as many panels as there are functions.
 _QUADRATURE = 24
 
@@ -136,10 +136,7 @@ class Basis(ABC):
         if knots not in self.knots:
             known = " or ".join(map(repr, self.knots))
             raise InputError(f"knots {knots!r} mean nothing to the basis {self.name!r}; expected {known}.")
-        if extrapolate not in RULES:
-            raise InputError(
-                f"extrapolate {extrapolate!r} is not known; expected one of {', '.join(map(repr, RULES))}."
-            )
+        check_choice("extrapolate", extrapolate, get_args(Extrapolate))
         if grid.ndim != 2 or grid.shape[1] < 2:
             raise InputError(f"the grid has shape {tuple(grid.shape)}; expected (in_features, G + 1), G at least 1.")
         if degree < 0 or grid.shape[1] - 1 + degree < 1:
@@ -165,7 +162,9 @@ class UnitBasis(Basis):
         values = self.functions(inside, size, derivative)
         if extrapolate == "linear" and derivative == 0:
             beyond = (u - inside).unsqueeze(-1)
-            slopes = self.functions(u.new_tensor([-1.0, 1.0]), size, 1)  # (2, size): those at the ends
+            # (2, size), at both ends; a list of numbers would be copied to the device in every pass
+            ends = torch.linspace(-1.0, 1.0, 2, dtype=u.dtype, device=u.device)
+            slopes = self.functions(ends, size, 1)
             values = values + beyond.clamp(max=0.0) * slopes[0] + beyond.clamp(min=0.0) * slopes[1]
         elif derivative:
             values = values * scale.unsqueeze(-1) ** derivative
