@@ -17,7 +17,7 @@ from .inner_layers import layer_inputs
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["LayerOptions", "draw_normal", "fit_grids", "layer_norm", "linear", "with_generator"]
+__all__ = ["LayerOptions", "draw_normal", "draw_uniform", "fit_grids", "layer_norm", "linear", "with_generator"]
 
 
 class LayerOptions(TypedDict, total=False):
@@ -65,16 +65,14 @@ def linear(in_features: int, out_features: int, *, bias: bool = True, **options:
     >>> linear(3, 2, generator=torch.Generator().manual_seed(1))(torch.zeros(5, 3)).shape
     torch.Size([5, 2])
     """
-    generator = options.get("generator") or torch.Generator().manual_seed(0)
+    options = with_generator(options)
     place: dict[str, Any] = {
         "device": options.get("device") or torch.get_default_device(),
         "dtype": options.get("dtype"),
     }
     layer = nn.utils.skip_init(nn.Linear, in_features, out_features, bias=bias, **place)
     for parameter in layer.parameters():
-        # Drawn where the generator lives: the first weights do not depend on the device.
-        noise = torch.empty(parameter.shape, dtype=parameter.dtype, device=generator.device)
-        parameter.copy_(noise.uniform_(-1.0, 1.0, generator=generator) / math.sqrt(in_features))
+        parameter.copy_(draw_uniform(tuple(parameter.shape), **options) / math.sqrt(in_features))
     return layer
 
 
@@ -92,14 +90,36 @@ def layer_norm(features: int, **options: Unpack[LayerOptions]) -> nn.LayerNorm:
 def draw_normal(shape: tuple[int, ...], sigma: float, **options: Unpack[LayerOptions]) -> Tensor:
     """Normal numbers for first weights: drawn where the generator lives, then moved to the options' device.
 
+    So the first weights do not depend on the device.
+
     Examples
     --------
     >>> draw_normal((2, 3), 0.1).shape
     torch.Size([2, 3])
     """
-    generator = options.get("generator") or torch.Generator().manual_seed(0)
-    noise = torch.empty(shape, dtype=options.get("dtype"), device=generator.device).normal_(generator=generator)
-    return (noise * sigma).to(options.get("device") or torch.get_default_device())
+    return _placed(_drawn(shape, options).mul_(sigma), options)
+
+
+def draw_uniform(shape: tuple[int, ...], **options: Unpack[LayerOptions]) -> Tensor:
+    """Uniform numbers from -1 to 1, as `draw_normal`.
+
+    Examples
+    --------
+    >>> bool(draw_uniform((100,)).abs().max() <= 1)
+    True
+    """
+    return _placed(_drawn(shape, options, uniform=True), options)
+
+
+def _drawn(shape: tuple[int, ...], options: LayerOptions, uniform: bool = False) -> Tensor:
+    generator = with_generator(options)["generator"]
+    assert generator is not None
+    empty = torch.empty(shape, dtype=options.get("dtype"), device=generator.device)
+    return empty.uniform_(-1.0, 1.0, generator=generator) if uniform else empty.normal_(generator=generator)
+
+
+def _placed(noise: Tensor, options: LayerOptions) -> Tensor:
+    return noise.to(options.get("device") or torch.get_default_device())
 
 
 @torch.no_grad()

@@ -6,6 +6,7 @@ learned; in the selective phase one basis an edge is; pruning drops the others f
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, MutableSequence, Sequence
 from typing import Any, Literal, cast
 
@@ -37,7 +38,7 @@ class PoolLayer(FeatureLayer):
         super()._set_fixed(fixed)
 
 
-class Selective(nn.Module):
+class Selective(nn.Module, ABC):
     """Edges (i, j) that are mixtures sum_b gate_bji * phi_bji(x_i) of the bases b of a pool.
 
     In the full phase the gates of an edge are the softmax of its logits. In the selective phase the basis with the
@@ -172,9 +173,9 @@ class Selective(nn.Module):
         alive = torch.stack([layer.mask for layer in self.layers]).any(0)
         self._shift_bias(constant.masked_fill(~alive, 0.0).to(self.logits.dtype))
 
+    @abstractmethod
     def _shift_bias(self, constants: Tensor) -> None:
         """Add what the edges (out, in) lost to the bias."""
-        raise NotImplementedError
 
     @torch.no_grad()
     def prune(self) -> None:

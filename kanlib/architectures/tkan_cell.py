@@ -11,7 +11,7 @@ from kanlib.checks import check_choice, check_input
 from kanlib.errors import InputError
 from kanlib.layer import KANLayer
 
-from .parts import LayerOptions, linear, with_generator
+from .parts import LayerOptions, draw_uniform, linear, with_generator
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -98,8 +98,8 @@ class TKANCell(nn.Module):
             linear(sub_features, sub_features, bias=False, **options) for _ in range(n_sublayers)
         )
         self.sublayers = nn.ModuleList(KANLayer(sub_features, sub_features, **options) for _ in range(n_sublayers))
-        self.keep = _uniform((n_sublayers, sub_features), options)
-        self.renew = _uniform((n_sublayers, sub_features), options)
+        self.keep = nn.Parameter(draw_uniform((n_sublayers, sub_features), **options))
+        self.renew = nn.Parameter(draw_uniform((n_sublayers, sub_features), **options))
         self.to_gate = linear(n_sublayers * sub_features, hidden_size, **options)
         with torch.no_grad():
             self.from_hidden.bias[hidden_size : 2 * hidden_size] += 1.0
@@ -163,14 +163,3 @@ def join(outputs: list[Tensor]) -> Tensor:
     where there are two or more sub-layers.
     """
     return torch.cat(outputs, dim=-1)
-
-
-@torch.no_grad()
-def _uniform(shape: tuple[int, ...], options: LayerOptions) -> nn.Parameter:
-    """Elementwise weights, uniform within 1, from the options' generator."""
-    generator = options["generator"]
-    assert generator is not None  # with_generator gave one
-    dtype = options.get("dtype") or torch.get_default_dtype()
-    noise = torch.empty(shape, dtype=dtype, device=generator.device).uniform_(-1.0, 1.0, generator=generator)
-    device = options.get("device") or torch.get_default_device()
-    return nn.Parameter(noise.to(device))
