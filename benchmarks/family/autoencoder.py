@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 from sklearn.decomposition import PCA
@@ -147,9 +147,8 @@ def _train(new: Maker, setting: Setting, seed: int, epochs: int) -> tuple[nn.Mod
         (data.validation, data.validation),
         nn.functional.mse_loss,
         epochs=epochs,
-        learning_rate=setting.learning_rate,
-        weight_decay=setting.weight_decay,
         seed=seed,
+        **asdict(setting),
     )
     return model, run.validation_loss, run.seconds
 

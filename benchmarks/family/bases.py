@@ -17,7 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from benchmarks.foundation.layers import rounds
+from benchmarks.foundation.layers import contestants, rounds
 from benchmarks.foundation.tables import Table
 from benchmarks.parts import Options, Record
 from kanlib import KAN, KANLayer, fit
@@ -90,15 +90,13 @@ def relative_rmse(basis: str, target: Callable[[Tensor], Tensor], seed: int) -> 
 
 
 def _times(repetitions: int) -> list[list[object]]:
-    batch, n_in, n_out, grid_size = SIZE
-    rng = torch.Generator().manual_seed(0)
-    x = 2 * torch.rand(batch, n_in, generator=rng) - 1
-    n_features = n_in * (1 + grid_size + DEGREE)
-    wide = 2 * torch.rand(batch, n_features, generator=rng) - 1
+    _, n_in, n_out, grid_size = SIZE
+    made = contestants(SIZE)
+    x = made["kanlib"][1].detach()
     modules: dict[str, tuple[nn.Module, Tensor]] = {
         name: (KANLayer(n_in, n_out, grid_size, DEGREE, basis=name), x.clone().requires_grad_()) for name in BASES
     }
-    modules["equal-FLOP GEMM"] = (nn.Linear(n_features, n_out, bias=False), wide.requires_grad_())
+    modules["equal-FLOP GEMM"] = made["equal-FLOP GEMM"]
     times = rounds(modules, repetitions)
     rows: list[list[object]] = []
     for name, values in times.items():

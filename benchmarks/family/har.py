@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import numpy as np
 import torch
@@ -85,9 +86,8 @@ def _train(name: str, data: Sequence[Split], seed: int, setting: Setting) -> tup
         (held.X, held.y),
         nn.functional.cross_entropy,
         epochs=EPOCHS,
-        learning_rate=setting.learning_rate,
-        weight_decay=setting.weight_decay,
         seed=seed,
+        **asdict(setting),
     )
     return model, run.validation_loss, run.seconds
 

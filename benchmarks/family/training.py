@@ -30,10 +30,8 @@ class Trained:
 
 
 def n_parameters(module: nn.Module) -> int:
-    """Trainable numbers; constants of edges fixed to a primitive are left out, since there are no such edges."""
-    return sum(
-        p.numel() for name, p in module.named_parameters() if p.requires_grad and not name.endswith("edge_constants")
-    )
+    """Trainable numbers."""
+    return sum(p.numel() for p in module.parameters() if p.requires_grad)
 
 
 def train(
