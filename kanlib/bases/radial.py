@@ -26,7 +26,7 @@ class Gaussian(UnitBasis):
     """exp(-v^2), v = (u - c_m) / h, with centres c_m at distances h, one beyond each end of the range.
 
     As cubic B-splines do, they go on beyond the ends: without it smooth curves are missed there, and with twenty
-    functions exp(x) / (1 + x^2) by 2e-2 of its spread in place of 3e-4.
+    functions and no constant exp(x) / (1 + x^2) by 2e-2 of its spread in place of 3e-4.
 
     Source: FastKAN, arXiv 2405.06721, there with the outer centres on the ends.
     """
