@@ -22,6 +22,7 @@ from kanlib.errors import InputError
 from kanlib.grids import elevate
 from kanlib.jacobian import n_constants, plan, trace
 from kanlib.node_gauge import _constant, rescaled
+from kanlib.plots import plot_edges, plot_network
 from kanlib.residuals import Condition, fit_residuals
 from kanlib.starts import smooth_start
 from kanlib.symbolic import symbolify
@@ -259,8 +260,6 @@ def test_deep_networks_train(name: str) -> None:
 
 @everywhere
 def test_pruned_saved_attributed_and_drawn(name: str, tmp_path: object) -> None:
-    from kanlib.plots import plot_edges, plot_network
-
     X = 2 * torch.rand(300, 3, generator=torch.Generator().manual_seed(0), dtype=F64) - 1
     y = torch.cos(math.pi * X[:, 1])
     model = KAN([3, 1], grid_size=9, basis=name, dtype=F64)
@@ -410,3 +409,12 @@ def test_a_basis_of_ones_own() -> None:
         assert fit(model, x, x[:, 0] ** 3, progress=False).train_loss < 1e-20
     finally:
         del BASES["powers"]
+
+
+@pytest.mark.parametrize(("extrapolate", "shaded"), [("linear", 2), ("periodic", 0)])
+def test_what_lies_outside_is_shaded_where_there_is_an_outside(extrapolate: str, shaded: int) -> None:
+    x = torch.linspace(-3, 3, 50, dtype=F64)[:, None]
+    model = KAN([1, 1], basis="fourier", extrapolate=extrapolate, dtype=F64)  # type: ignore[arg-type]
+    drawn = plot_edges(model, x)
+    parts = [part for axes in drawn.axes for part in axes.patches if part.get_gid() == "kanlib-outside"]
+    assert len(parts) == shaded
